@@ -1,0 +1,1 @@
+//! The network runtime: the one room that knows tract.
