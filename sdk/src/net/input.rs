@@ -1,0 +1,53 @@
+//! From RGB bytes to the numbers that a network takes.
+
+use crate::pack::{ColourOrder, InputForm, Layout};
+
+impl InputForm {
+    /// The input's shape with a batch of one.
+    pub(crate) fn shape(&self) -> [usize; 4] {
+        match self.layout {
+            Layout::Nchw => [1, 3, self.height, self.width],
+            Layout::Nhwc => [1, self.height, self.width, 3],
+        }
+    }
+
+    /// Appends one picture's input: `rgb` holds `width · height` pixels of this form's size, RGB, rows from the top.
+    pub(crate) fn append(&self, rgb: &[u8], input: &mut Vec<f32>) {
+        let source = |channel: usize| match self.colour {
+            ColourOrder::Rgb => channel,
+            ColourOrder::Bgr => 2 - channel,
+        };
+        let value = |channel: usize, byte: u8| (f32::from(byte) - self.mean[channel]) * self.scale[channel];
+        input.reserve(rgb.len());
+        match self.layout {
+            Layout::Nchw => {
+                for channel in 0..3 {
+                    input.extend(rgb.chunks_exact(3).map(|pixel| value(channel, pixel[source(channel)])));
+                }
+            }
+            Layout::Nhwc => {
+                input.extend(rgb.chunks_exact(3).flat_map(|pixel| [0, 1, 2].map(|channel| value(channel, pixel[source(channel)]))));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_layout_are_those_of_the_form() {
+        let rgb = [1, 2, 3, 11, 12, 13];
+        let form = |layout, colour| InputForm { width: 2, height: 1, layout, colour, mean: [1.0, 0.0, 0.0], scale: [2.0, 1.0, 1.0] };
+        let fill = |form: InputForm| {
+            let mut input = Vec::new();
+            form.append(&rgb, &mut input);
+            input
+        };
+        assert_eq!(fill(form(Layout::Nchw, ColourOrder::Rgb)), [0.0, 20.0, 2.0, 12.0, 3.0, 13.0]);
+        assert_eq!(fill(form(Layout::Nchw, ColourOrder::Bgr)), [4.0, 24.0, 2.0, 12.0, 1.0, 11.0]);
+        assert_eq!(fill(form(Layout::Nhwc, ColourOrder::Rgb)), [0.0, 2.0, 3.0, 20.0, 12.0, 13.0]);
+        assert_eq!(fill(form(Layout::Nhwc, ColourOrder::Bgr)), [4.0, 2.0, 1.0, 24.0, 12.0, 11.0]);
+    }
+}
