@@ -18,6 +18,8 @@ mod quality;
 mod template;
 mod track;
 
+pub use decide::{Calibration, Decision, FalseMatchRate, GroupRate, Groups, ImpostorTail, Liveness, OperatingPoint, Threshold};
+pub use embed::{Embedding, ModelId, Score};
 pub use error::{Error, ErrorCode, Family, Result, Which};
 pub use face::{DetectionScore, Face, Landmarks};
 pub use frame::{Border, Frame, Limits, Orientation, Photo, Plane, Rotation, YuvMatrix, YuvRange};
