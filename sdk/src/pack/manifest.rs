@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::align::AlignmentTemplate;
 use crate::decide::Calibration;
 use crate::detect::HeadKind;
 use crate::error::{Error, ErrorCode, Result};
@@ -69,10 +68,19 @@ pub struct RecogniserManifest {
     pub embedding_size: usize,
     /// Where the five points lie on the chip.
     #[serde(default)]
-    pub alignment: AlignmentTemplate,
+    pub alignment: Alignment,
     /// Whether the mirrored chip's output is added before the norm.
     #[serde(default)]
     pub mirror: bool,
+}
+
+/// Where the five points lie on the chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Alignment {
+    /// [`crate::AlignmentTemplate::ARCFACE`], on 112×112.
+    #[default]
+    Arcface112,
 }
 
 /// How pixels become a network's input: value = (pixel − mean) · scale, channel by channel, pixels 0…255.
@@ -221,9 +229,6 @@ impl Manifest {
         }
         if !(self.detector.score_threshold > 0.0 && self.detector.score_threshold < 1.0) {
             return invalid(format!("detector.score_threshold is {}; it lies between 0 and 1", self.detector.score_threshold));
-        }
-        if let Some(calibration) = &self.calibration {
-            calibration.check()?;
         }
         if let Some(test) = &self.self_test
             && !(test.min_cosine > 0.0 && test.min_cosine <= 1.0)

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorCode, Result};
 
 pub use container::{Part, PartKind};
 pub use manifest::{
-    ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Provenance, QualityPolicies, RecogniserManifest, SelfTest,
+    Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Provenance, QualityPolicies, RecogniserManifest, SelfTest,
 };
 
 /// The most bytes of a pack that is opened without saying otherwise.
@@ -148,5 +148,5 @@ fn model_id(manifest: &Manifest, detector: &Part, recogniser: &Part) -> ModelId 
     hash.update(detector.sha256());
     hash.update(recogniser.sha256());
     hash.update(preprocessing.to_string().as_bytes());
-    ModelId(hash.finalize().into())
+    ModelId::from_bytes(hash.finalize().into())
 }

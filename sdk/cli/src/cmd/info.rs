@@ -1,0 +1,45 @@
+use veriface::Result;
+
+use crate::setup::Setup;
+use crate::{Outcome, print_line};
+
+#[derive(clap::Args)]
+pub struct Args {}
+
+pub fn run(setup: &Setup, _: &Args) -> Result<Outcome> {
+    let pack = setup.open_pack()?;
+    let manifest = pack.manifest();
+    if setup.json {
+        let parts: Vec<_> = pack
+            .parts()
+            .iter()
+            .map(|part| serde_json::json!({ "name": part.name, "kind": format!("{:?}", part.kind), "bytes": part.bytes.len(), "sha256": hex(&part.sha256()) }))
+            .collect();
+        print_line(serde_json::json!({ "model": pack.model_id().hex(), "manifest": manifest, "parts": parts }))?;
+        return Ok(Outcome::Done);
+    }
+    print_line(format_args!("{}, made by {}, model {}", manifest.id, manifest.created_by, pack.model_id()))?;
+    for part in pack.parts() {
+        print_line(format_args!("  {:<22} {:>10} bytes  {:?}", part.name, part.bytes.len(), part.kind))?;
+    }
+    match &manifest.calibration {
+        None => print_line("not calibrated: it decides only at a threshold that you state with --threshold")?,
+        Some(calibration) => {
+            print_line(format_args!("calibrated on {}", calibration.data_set()))?;
+            for point in calibration.points() {
+                print_line(format_args!(
+                    "  FMR {:<16} threshold {}  (95 %: {:.1e} … {:.1e} over {} impostor pairs; FNMR {:.2} %)",
+                    point.fmr.to_string(), point.threshold, point.lower, point.upper, point.impostor_pairs, point.fnmr * 100.0
+                ))?;
+            }
+        }
+    }
+    for licence in &manifest.licences {
+        print_line(format_args!("terms: {licence}"))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,352 @@
+//! The rooms put together: from pictures to a decision.
+
+use std::sync::Arc;
+
+use crate::align::{Chip, align};
+use crate::decide::{Calibration, Decision, FalseMatchRate, Threshold};
+use crate::detect::{Detector, FaceChoice, Search};
+use crate::embed::{Embedding, ModelId, Recogniser, Score};
+use crate::error::{Error, ErrorCode, Result, Which};
+use crate::face::{Face, Landmarks};
+use crate::frame::Frame;
+use crate::pack::Pack;
+use crate::quality::{Quality, QualityPolicy, Reason};
+use crate::template::{Enrolment, Template};
+
+/// The false-match rate that a verifier decides at when nobody says otherwise and the pack carries it: one in ten thousand, the
+/// bound that FIDO's biometric requirements set. A pack that does not go so far decides at its strictest rate.
+pub const DEFAULT_FMR: FalseMatchRate = FalseMatchRate::ONE_IN_10_000;
+
+/// Answers whether two pictures show the same person.
+///
+/// Immutable, `Send + Sync`, and cheap to clone: make one and share it.
+///
+/// ```no_run
+/// use veriface::{Pack, Photo, Verifier};
+///
+/// let verifier = Verifier::from_pack(Pack::open("small.vfpack")?)?;
+/// let outcome = verifier.verify(&Photo::open("enrolled.jpg")?, &Photo::open("now.jpg")?)?;
+/// println!("{}", if outcome.decision.same { "same person" } else { "different people" });
+/// # Ok::<(), veriface::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Verifier {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pack: Pack,
+    detector: Detector,
+    recogniser: Recogniser,
+    threshold: Option<Threshold>,
+    choice: FaceChoice,
+    search: Search,
+    enrol: QualityPolicy,
+    verify: QualityPolicy,
+}
+
+/// What a verifier is made of, and how it decides. Made by [`Verifier::builder`].
+pub struct VerifierBuilder {
+    pack: Pack,
+    fmr: Option<FalseMatchRate>,
+    stated: Option<Score>,
+    choice: FaceChoice,
+    search: Search,
+    enrol: Option<QualityPolicy>,
+    verify: Option<QualityPolicy>,
+}
+
+/// What a picture is used for: it chooses the quality policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It becomes part of a template: strict, since a bad reference spoils every later comparison.
+    Enrol,
+    /// It is compared once.
+    Verify,
+}
+
+/// What one picture gives: the face that was chosen, how good it is, and its embedding.
+#[derive(Debug, Clone)]
+pub struct Extraction {
+    /// The face.
+    pub face: Face,
+    /// How many faces the picture shows.
+    pub faces_found: usize,
+    /// The rule that chose this one.
+    pub choice: FaceChoice,
+    /// How fit the face is to decide on.
+    pub quality: Quality,
+    /// The unit vector.
+    pub embedding: Embedding,
+}
+
+/// A decision together with what it rests on.
+#[derive(Debug, Clone)]
+pub struct Verification {
+    /// The decision.
+    pub decision: Decision,
+    /// What the probe gave.
+    pub probe: Extraction,
+    /// What the reference picture gave; `None` when the reference was a template.
+    pub reference: Option<Extraction>,
+}
+
+impl VerifierBuilder {
+    /// Decides at this false-match rate, which the pack must carry.
+    pub fn false_match_rate(mut self, fmr: FalseMatchRate) -> Self {
+        self.fmr = Some(fmr);
+        self
+    }
+
+    /// Decides at this score, whose false-match rate nobody vouches for: [`Decision::fmr`] stays empty.
+    pub fn stated_threshold(mut self, score: Score) -> Self {
+        self.stated = Some(score);
+        self
+    }
+
+    /// Which face is meant when a picture shows several. By default none is: that is an error.
+    pub fn face_choice(mut self, choice: FaceChoice) -> Self {
+        self.choice = choice;
+        self
+    }
+
+    /// How hard to look for faces.
+    pub fn search(mut self, search: Search) -> Self {
+        self.search = search;
+        self
+    }
+
+    /// The quality policy for this purpose, instead of the pack's.
+    pub fn quality_policy(mut self, purpose: Purpose, policy: QualityPolicy) -> Self {
+        match purpose {
+            Purpose::Enrol => self.enrol = Some(policy),
+            Purpose::Verify => self.verify = Some(policy),
+        }
+        self
+    }
+
+    /// Loads the networks and runs the pack's self-test.
+    ///
+    /// # Errors
+    /// [`ErrorCode::UnusableNetwork`], [`ErrorCode::SelfTestFailed`]; [`ErrorCode::NoSuchOperatingPoint`] when the pack has no threshold
+    /// at the rate asked for.
+    pub fn build(self) -> Result<Verifier> {
+        let manifest = self.pack.manifest();
+        let threshold = match (self.stated, self.fmr, &manifest.calibration) {
+            (Some(score), _, _) => Some(Threshold::stated(score)),
+            (None, Some(fmr), calibration) => Some(Threshold::at(calibration.as_ref(), fmr)?),
+            (None, None, Some(calibration)) => Some(default_threshold(calibration)?),
+            (None, None, None) => None,
+        };
+        let recogniser = Recogniser::load(&self.pack)?;
+        self_test(&self.pack, &recogniser)?;
+        Ok(Verifier {
+            inner: Arc::new(Inner {
+                detector: Detector::load(&self.pack)?,
+                recogniser,
+                threshold,
+                choice: self.choice,
+                search: self.search,
+                enrol: self.enrol.unwrap_or_else(|| manifest.quality.enrol.clone()),
+                verify: self.verify.unwrap_or_else(|| manifest.quality.verify.clone()),
+                pack: self.pack,
+            }),
+        })
+    }
+}
+
+fn default_threshold(calibration: &Calibration) -> Result<Threshold> {
+    Threshold::at(Some(calibration), DEFAULT_FMR).or_else(|none_there| match calibration.points().last() {
+        Some(strictest) => Threshold::at(Some(calibration), strictest.fmr),
+        None => Err(none_there),
+    })
+}
+
+/// The pack's chip must give the pack's embedding.
+fn self_test(pack: &Pack, recogniser: &Recogniser) -> Result<()> {
+    let Some(test) = &pack.manifest().self_test else { return Ok(()) };
+    let chip = Chip::from_aligned(pack.bytes_of(&test.chip))
+        .map_err(|e| Error::new(ErrorCode::InvalidManifest, format!("self_test.chip: {}", e.detail())))?;
+    let stated: Vec<f32> =
+        pack.bytes_of(&test.embedding).chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let stated = Embedding::from_raw(pack.model_id(), stated)
+        .map_err(|e| Error::new(ErrorCode::InvalidManifest, format!("self_test.embedding: {}", e.detail())))?;
+    let failed = |detail: String| Error::new(ErrorCode::SelfTestFailed, detail);
+    let cosine = recogniser.embed(&chip).and_then(|found| found.compare(&stated)).map_err(|e| failed(e.to_string()))?;
+    if cosine.get() < test.min_cosine {
+        return Err(failed(format!("cosine {} to the stated embedding, {} is the least", cosine.get(), test.min_cosine)));
+    }
+    Ok(())
+}
+
+impl Verifier {
+    /// A verifier with the pack's own policies, at [`DEFAULT_FMR`].
+    ///
+    /// # Errors
+    /// See [`VerifierBuilder::build`].
+    pub fn from_pack(pack: Pack) -> Result<Verifier> {
+        Verifier::builder(pack).build()
+    }
+
+    /// A verifier with choices of one's own.
+    pub fn builder(pack: Pack) -> VerifierBuilder {
+        VerifierBuilder {
+            pack,
+            fmr: None,
+            stated: None,
+            choice: FaceChoice::default(),
+            search: Search::default(),
+            enrol: None,
+            verify: None,
+        }
+    }
+
+    /// The pack.
+    pub fn pack(&self) -> &Pack {
+        &self.inner.pack
+    }
+
+    /// What every embedding and template of this verifier carries.
+    pub fn model_id(&self) -> ModelId {
+        self.inner.pack.model_id()
+    }
+
+    /// The threshold it decides at; `None` when the pack is not calibrated and nobody stated one.
+    pub fn threshold(&self) -> Option<&Threshold> {
+        self.inner.threshold.as_ref()
+    }
+
+    /// The faces of a picture, the surest first.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NetworkFailed`]. A picture without a face gives an empty list.
+    pub fn detect<'f>(&self, picture: impl Into<Frame<'f>>) -> Result<Vec<Face>> {
+        self.inner.detector.detect(&picture.into(), &self.inner.search)
+    }
+
+    /// The aligned chip of a face.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidLandmarks`] when the points admit no similarity.
+    pub fn align<'f>(&self, picture: impl Into<Frame<'f>>, landmarks: &Landmarks) -> Result<Chip> {
+        align(&picture.into(), landmarks)
+    }
+
+    /// The embedding of an aligned chip.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidEmbedding`], [`ErrorCode::NetworkFailed`].
+    pub fn embed(&self, chip: &Chip) -> Result<Embedding> {
+        self.inner.recogniser.embed(chip)
+    }
+
+    /// The embeddings of several chips, in their order.
+    ///
+    /// # Errors
+    /// As [`Verifier::embed`]; the error names the chip's place.
+    pub fn embed_all<'c>(&self, chips: impl IntoIterator<Item = &'c Chip>) -> Result<Vec<Embedding>> {
+        chips.into_iter().enumerate().map(|(i, chip)| self.embed(chip).map_err(|e| e.of(Which::Item(i)))).collect()
+    }
+
+    /// How fit this face is to decide on.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidLandmarks`] when the points admit no similarity.
+    pub fn quality<'f>(&self, picture: impl Into<Frame<'f>>, face: &Face) -> Result<Quality> {
+        let frame = picture.into();
+        Ok(Quality::measure(&frame, face, &align(&frame, &face.landmarks)?))
+    }
+
+    /// Finds the face that is meant, checks its quality, and embeds it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoFace`], [`ErrorCode::MultipleFaces`] (see [`VerifierBuilder::face_choice`]), [`ErrorCode::PoorQuality`] with its
+    /// reasons. There is no fall-back to the whole picture.
+    pub fn extract<'f>(&self, picture: impl Into<Frame<'f>>, purpose: Purpose) -> Result<Extraction> {
+        let frame = picture.into();
+        let faces = self.inner.detector.detect(&frame, &self.inner.search)?;
+        let face = self.inner.choice.choose(&faces, &frame)?;
+        self.extract_face(&frame, face, faces.len(), purpose)
+    }
+
+    /// The same for a face whose landmarks another detector found, such as ML Kit or Apple Vision.
+    ///
+    /// Calibration holds for the pack's own detector: another's points lie elsewhere by a pixel or two, so measure before relying on the rate.
+    ///
+    /// # Errors
+    /// [`ErrorCode::PoorQuality`], [`ErrorCode::InvalidLandmarks`].
+    pub fn extract_at<'f>(&self, picture: impl Into<Frame<'f>>, landmarks: Landmarks, purpose: Purpose) -> Result<Extraction> {
+        self.extract_face(&picture.into(), Face::from_landmarks(landmarks), 1, purpose)
+    }
+
+    fn extract_face(&self, frame: &Frame<'_>, face: Face, faces_found: usize, purpose: Purpose) -> Result<Extraction> {
+        let chip = align(frame, &face.landmarks)?;
+        let quality = Quality::measure(frame, &face, &chip);
+        let policy = match purpose {
+            Purpose::Enrol => &self.inner.enrol,
+            Purpose::Verify => &self.inner.verify,
+        };
+        let reasons = policy.check(&quality);
+        if !reasons.is_empty() {
+            let sentences: Vec<&str> = reasons.iter().map(Reason::sentence).collect();
+            return Err(Error::new(ErrorCode::PoorQuality, sentences.join(" ")).with_reasons(reasons));
+        }
+        let embedding = self.embed(&chip)?;
+        Ok(Extraction { face, faces_found, choice: self.inner.choice, quality, embedding })
+    }
+
+    /// Decides whether two pictures show the same person.
+    ///
+    /// # Errors
+    /// Those of [`Verifier::extract`], each saying which picture it is about; [`ErrorCode::Uncalibrated`].
+    pub fn verify<'a, 'b>(&self, reference: impl Into<Frame<'a>>, probe: impl Into<Frame<'b>>) -> Result<Verification> {
+        self.decides()?;
+        let reference = self.extract(reference, Purpose::Verify).map_err(|e| e.of(Which::Reference))?;
+        let probe = self.extract(probe, Purpose::Verify).map_err(|e| e.of(Which::Probe))?;
+        let decision = self.decide(reference.embedding.compare(&probe.embedding)?)?;
+        Ok(Verification { decision, probe, reference: Some(reference) })
+    }
+
+    /// Decides whether a picture shows the person of a template.
+    ///
+    /// # Errors
+    /// Those of [`Verifier::extract`]; [`ErrorCode::ModelMismatch`] when the template is another model's.
+    pub fn verify_template<'f>(&self, template: &Template, probe: impl Into<Frame<'f>>) -> Result<Verification> {
+        self.decides()?;
+        template.embedding().require_model(self.model_id()).map_err(|e| e.of(Which::Reference))?;
+        let probe = self.extract(probe, Purpose::Verify).map_err(|e| e.of(Which::Probe))?;
+        let decision = self.decide(template.embedding().compare(&probe.embedding)?)?;
+        Ok(Verification { decision, probe, reference: None })
+    }
+
+    /// Makes a template of one person's pictures.
+    ///
+    /// # Errors
+    /// Those of [`Verifier::extract`] under the policy for enrolment, naming the picture; [`ErrorCode::NothingToEnrol`].
+    pub fn enrol<'f, P: Into<Frame<'f>>>(&self, pictures: impl IntoIterator<Item = P>) -> Result<Enrolment> {
+        let embed = |(index, picture): (usize, P)| {
+            self.extract(picture, Purpose::Enrol).map(|e| e.embedding).map_err(|e| e.of(Which::Item(index)))
+        };
+        let embeddings = pictures.into_iter().enumerate().map(embed).collect::<Result<Vec<_>>>()?;
+        Template::enrol(&embeddings)
+    }
+
+    /// The decision at this verifier's threshold.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Uncalibrated`].
+    pub fn decide(&self, score: Score) -> Result<Decision> {
+        Ok(self.decides()?.decide(score))
+    }
+
+    fn decides(&self) -> Result<&Threshold> {
+        let inner = &self.inner;
+        inner.threshold.as_ref().ok_or_else(|| Error::new(ErrorCode::Uncalibrated, inner.pack.manifest().id.clone()))
+    }
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier").field("pack", &self.inner.pack).field("threshold", &self.inner.threshold).finish()
+    }
+}
