@@ -38,10 +38,8 @@ impl Landmarks {
         }
         // "Across" points from the picture's left to its right, "down" from the eyes to the mouth. In a profile both eyes may almost
         // coincide, so the two pairs are judged together and then each against the whole.
-        let across = (
-            eye_right.x - eye_left.x + mouth_right.x - mouth_left.x,
-            eye_right.y - eye_left.y + mouth_right.y - mouth_left.y,
-        );
+        let across =
+            (eye_right.x - eye_left.x + mouth_right.x - mouth_left.x, eye_right.y - eye_left.y + mouth_right.y - mouth_left.y);
         let down = (mouth.x - eyes.x, mouth.y - eyes.y);
         let length = across.0.hypot(across.1);
         if length < 0.5 {
