@@ -5,6 +5,7 @@
 //! [`Frame::sample`].
 
 mod camera;
+mod jpeg;
 mod orientation;
 mod photo;
 mod sample;
