@@ -66,6 +66,12 @@ impl AlignmentTemplate {
     }
 }
 
+impl Default for AlignmentTemplate {
+    fn default() -> AlignmentTemplate {
+        AlignmentTemplate::ARCFACE
+    }
+}
+
 impl Similarity {
     /// The similarity that carries `from` nearest to `to`, by the sum of squared distances; `None` when the points of `from`
     /// coincide, or correlate in no rotation with those of `to`.
