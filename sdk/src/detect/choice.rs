@@ -25,7 +25,7 @@ impl FaceChoice {
     ///
     /// # Errors
     /// [`ErrorCode::NoFace`] when there is none; [`ErrorCode::MultipleFaces`] with their count, for [`FaceChoice::Only`].
-    pub fn choose<'a>(self, faces: &'a [Face], frame: &Frame<'_>) -> Result<&'a Face> {
+    pub fn choose(self, faces: &[Face], frame: &Frame<'_>) -> Result<Face> {
         let area = |face: &Face| face.bounding_box.area();
         let chosen = match self {
             FaceChoice::Only if faces.len() > 1 => {
@@ -41,7 +41,7 @@ impl FaceChoice {
                 })
             }
         };
-        chosen.ok_or_else(|| Error::new(ErrorCode::NoFace, ""))
+        chosen.copied().ok_or_else(|| Error::new(ErrorCode::NoFace, ""))
     }
 }
 

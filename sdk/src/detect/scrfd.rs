@@ -19,10 +19,13 @@ impl Head for Scrfd {
             // Exporters number these outputs; stride and kind follow from the shape, in which no two agree.
             let rows = (width / stride) * (height / stride) * ANCHORS;
             let shaped = |what: &str, columns: usize| {
-                let mut fitting = outputs.iter().filter(|o| o.shape.ends_with(&[rows, columns]) && o.values.len() == rows * columns);
+                let mut fitting =
+                    outputs.iter().filter(|o| o.shape.ends_with(&[rows, columns]) && o.values.len() == rows * columns);
                 match (fitting.next(), fitting.next()) {
                     (Some(output), None) => Ok(&output.values),
-                    (None, _) => Err(unfit("SCRFD", &format!("no output is [{rows}, {columns}], the {what} of stride {stride}"), outputs)),
+                    (None, _) => {
+                        Err(unfit("SCRFD", &format!("no output is [{rows}, {columns}], the {what} of stride {stride}"), outputs))
+                    }
                     (Some(_), Some(_)) => Err(unfit("SCRFD", &format!("several outputs are [{rows}, {columns}]"), outputs)),
                 }
             };
@@ -38,7 +41,11 @@ impl Head for Scrfd {
                 let (x, y) = (x * size, y * size);
                 let [left, top, right, bottom] = distances.map(|d| d * size);
                 let points = std::array::from_fn(|i| Point::new(x + kps[2 * i] * size, y + kps[2 * i + 1] * size));
-                found.push(Candidate { rect: Rect::new(x - left, y - top, x + right, y + bottom), points, score: score.min(1.0) });
+                found.push(Candidate {
+                    rect: Rect::new(x - left, y - top, x + right, y + bottom),
+                    points,
+                    score: score.min(1.0),
+                });
             }
         }
         Ok(())

@@ -19,7 +19,9 @@ impl Head for Yunet {
                 let is_it = |o: &&Output| o.name.strip_prefix(kind).and_then(|n| n.parse().ok()) == Some(stride);
                 match outputs.iter().find(is_it) {
                     Some(output) if output.values.len() == cell_count * per_cell => Ok(&output.values),
-                    Some(_) => Err(unfit("YuNet", &format!("{kind}{stride} should hold {cell_count} × {per_cell} numbers"), outputs)),
+                    Some(_) => {
+                        Err(unfit("YuNet", &format!("{kind}{stride} should hold {cell_count} × {per_cell} numbers"), outputs))
+                    }
                     None => Err(unfit("YuNet", &format!("there is no output {kind}{stride}"), outputs)),
                 }
             };
