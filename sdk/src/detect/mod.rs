@@ -1,7 +1,8 @@
 //! Letterbox → network → boxes and five points.
 //!
-//! [`Detector`] looks through windows (see `search`) at the frame, reads each with the [`HeadKind`] of its network, and keeps the
-//! best of what overlaps. Nothing is returned that is not a face with five plausible points: there is no whole picture as a face.
+//! [`Detector`] looks at the frame through windows (`search`), reads each with the [`HeadKind`] of its network, keeps the best of what
+//! overlaps (`nms`), and looks again at what was small or leaning (`second_look`). Nothing is returned that is not a face with five
+//! plausible points: there is no whole picture as a face.
 
 mod choice;
 mod head;
@@ -9,6 +10,7 @@ mod letterbox;
 mod nms;
 mod scrfd;
 mod search;
+mod second_look;
 mod yunet;
 
 pub use choice::FaceChoice;
@@ -23,7 +25,8 @@ use crate::net::Network;
 use crate::pack::{DetectorManifest, InputForm, Pack};
 
 use head::Candidate;
-use letterbox::{Size, Turn};
+use letterbox::Size;
+use search::Window;
 
 /// A network that finds faces, ready to run from any thread.
 pub struct Detector {
@@ -47,7 +50,7 @@ impl Detector {
         let input = manifest.input;
         let network = Network::load(onnx, &input.shape())?;
         let detector = Detector { network, input, head: manifest.head, score_threshold: manifest.score_threshold };
-        detector.candidates(&vec![0; input.width * input.height * 3], &mut Vec::new())?;
+        detector.candidates(&vec![0; input.width * input.height * 3], 0.5, &mut Vec::new())?;
         Ok(detector)
     }
 
@@ -56,32 +59,63 @@ impl Detector {
     /// # Errors
     /// [`crate::ErrorCode::NetworkFailed`].
     pub fn detect(&self, frame: &Frame<'_>, search: &Search) -> Result<Vec<Face>> {
-        let _ = search;
         let size = Size { width: f64::from(frame.width()), height: f64::from(frame.height()) };
-        let input = Size { width: self.input.width as f64, height: self.input.height as f64 };
-        let mut found = Vec::new();
-        self.look(frame, &letterbox::whole(size, input, 1.0, Turn::NONE), &mut found)?;
-        nms::suppress(&mut found);
+        let mut found: Vec<Candidate> = Vec::new();
+        let mut second_looks = second_look::MOST_FACES;
+        for look in search.looks(size, self.input_size()) {
+            let mut seen = Vec::new();
+            for window in look {
+                self.look(frame, &window, self.score_threshold, &mut seen)?;
+            }
+            nms::suppress(&mut seen);
+            for candidate in seen {
+                if found.iter().any(|other| nms::same_face(other, &candidate)) {
+                    continue;
+                }
+                if search.looks_again() && second_looks > 0 && !second_look::is_clear(&candidate, size, self.input_size()) {
+                    second_looks -= 1;
+                    found.extend(second_look::look_again(self, frame, &candidate)?);
+                } else {
+                    found.push(candidate);
+                }
+            }
+            nms::suppress(&mut found);
+            if !search.goes_on(!found.is_empty()) {
+                break;
+            }
+        }
         Ok(found.iter().filter_map(face).collect())
     }
 
-    /// Appends the candidates seen through one window, in pixels of the frame.
-    fn look(&self, frame: &Frame<'_>, to_frame: &Similarity, found: &mut Vec<Candidate>) -> Result<()> {
+    fn input_size(&self) -> Size {
+        Size { width: self.input.width as f64, height: self.input.height as f64 }
+    }
+
+    /// Appends the faces seen through one window, in pixels of the frame: candidates with plausible points that are not cut where a
+    /// neighbouring window shows them whole.
+    fn look(&self, frame: &Frame<'_>, window: &Window, min_score: f32, found: &mut Vec<Candidate>) -> Result<()> {
         let mut rgb = vec![0; self.input.width * self.input.height * 3];
-        frame.sample(to_frame, self.input.width, self.input.height, Border::Constant([0, 0, 0]), &mut rgb);
-        let first = found.len();
-        self.candidates(&rgb, found)?;
-        for candidate in &mut found[first..] {
-            *candidate = carried(candidate, to_frame);
-        }
+        frame.sample(&window.to_frame, self.input.width, self.input.height, Border::Constant([0, 0, 0]), &mut rgb);
+        let mut seen = Vec::new();
+        self.candidates(&rgb, min_score, &mut seen)?;
+        let [left, right, top, bottom] = window.goes_on;
+        let (width, height) = (self.input.width as f32, self.input.height as f32);
+        seen.retain(|Candidate { rect, .. }| {
+            let cut =
+                left && rect.left < 0.0 || right && rect.right > width || top && rect.top < 0.0 || bottom && rect.bottom > height;
+            !cut && window.heights.contains(&f64::from(rect.height()))
+        });
+        nms::suppress(&mut seen);
+        let carried = seen.iter().map(|candidate| carried(candidate, &window.to_frame));
+        found.extend(carried.filter(|candidate| face(candidate).is_some()));
         Ok(())
     }
 
-    fn candidates(&self, rgb: &[u8], found: &mut Vec<Candidate>) -> Result<()> {
+    fn candidates(&self, rgb: &[u8], min_score: f32, found: &mut Vec<Candidate>) -> Result<()> {
         let mut input = Vec::new();
         self.input.append(rgb, &mut input);
         let outputs = self.network.run(&input)?;
-        self.head.head().decode(&outputs, self.input.width, self.input.height, self.score_threshold, found)
+        self.head.head().decode(&outputs, self.input.width, self.input.height, min_score, found)
     }
 }
 

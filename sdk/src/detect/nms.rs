@@ -8,6 +8,11 @@ pub(super) const SAME_FACE_IOU: f32 = 0.4;
 /// The most candidates that are compared, the best first: OpenCV's `top_k`. It bounds the work on outputs that are all "face".
 const MOST: usize = 5000;
 
+/// Whether two candidates are one face.
+pub(super) fn same_face(a: &Candidate, b: &Candidate) -> bool {
+    a.rect.iou(&b.rect) > SAME_FACE_IOU
+}
+
 /// Leaves the best of every group of overlapping candidates, best first; those that are not finite go.
 pub(super) fn suppress(candidates: &mut Vec<Candidate>) {
     candidates.retain(Candidate::is_finite);
@@ -15,7 +20,7 @@ pub(super) fn suppress(candidates: &mut Vec<Candidate>) {
     candidates.truncate(MOST);
     let mut kept: Vec<Candidate> = Vec::new();
     for candidate in candidates.iter() {
-        if kept.iter().all(|better| better.rect.iou(&candidate.rect) <= SAME_FACE_IOU) {
+        if !kept.iter().any(|better| same_face(better, candidate)) {
             kept.push(*candidate);
         }
     }
