@@ -27,6 +27,15 @@ const GRID: i64 = 1 << GRID_BITS;
 const MOST_SAMPLES: u32 = 8;
 
 impl Frame<'_> {
+    /// A copy of the whole frame, upright: `width · height · 3` bytes, RGB, rows from the top. To show or draw on; nothing in the SDK
+    /// needs it.
+    pub fn to_upright_rgb(&self) -> Vec<u8> {
+        let (width, height) = (self.width() as usize, self.height() as usize);
+        let mut rgb = vec![0; width * height * 3];
+        self.sample(&Similarity::IDENTITY, width, height, Border::Replicate, &mut rgb);
+        rgb
+    }
+
     /// Fills `rgb` (`width · height · 3` bytes, RGB, rows from the top) with what the upright frame shows through `to_frame`, which
     /// maps pixel positions of the output to pixel positions of the upright frame, centres at integers.
     ///

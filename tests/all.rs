@@ -1,0 +1,2 @@
+mod errors_page;
+mod layering;
