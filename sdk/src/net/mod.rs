@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::{bail, format_err};
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -43,7 +44,10 @@ impl Signature {
             let inputs: Vec<_> =
                 graph.input.iter().filter(|input| graph.initializer.iter().all(|weights| weights.name != input.name)).collect();
             let [input] = inputs[..] else { bail!("the graph has {} inputs, not one", inputs.len()) };
-            Ok(Signature { input_shape: stated_shape(input), output_names: graph.output.iter().map(|o| o.name.clone()).collect() })
+            Ok(Signature {
+                input_shape: stated_shape(input),
+                output_names: graph.output.iter().map(|o| o.name.clone()).collect(),
+            })
         })
     }
 }
