@@ -6,6 +6,9 @@ use super::Orientation;
 use crate::error::{Error, ErrorCode, Result};
 use crate::geometry::{Point, Rect};
 
+/// The longest side of a frame, in pixels: positions on the sampler's grid fit 32 bits with one bit to spare.
+pub(super) const LONGEST_SIDE: u32 = 1 << 19;
+
 /// A view of pixels and how to read them. Cheap to copy; borrows the camera's or the photo's memory.
 ///
 /// Each format has a constructor of its own, so that BGR read as RGB, or NV12 as NV21, is a name in the caller's code and not a
@@ -278,8 +281,8 @@ fn invalid(detail: String) -> Error {
 }
 
 fn check_size(width: u32, height: u32) -> Result<()> {
-    if width == 0 || height == 0 {
-        return Err(invalid(format!("expected at least 1×1 pixels, got {width}×{height}")));
+    if !(1..=LONGEST_SIDE).contains(&width) || !(1..=LONGEST_SIDE).contains(&height) {
+        return Err(invalid(format!("expected sides of 1…{LONGEST_SIDE} pixels, got {width}×{height}")));
     }
     Ok(())
 }
