@@ -1,11 +1,15 @@
 //! The embedding of a face, the model it belongs to, and the score of two of them.
 
+mod recogniser;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorCode, Result};
+
+pub(crate) use recogniser::Recogniser;
 
 /// What an embedding was made with: a SHA-256 over detector, alignment, recogniser and preprocessing.
 ///
@@ -197,6 +201,12 @@ impl Embedding {
     /// The model that made it.
     pub fn model(&self) -> ModelId {
         self.model
+    }
+
+    /// # Errors
+    /// [`ErrorCode::ModelMismatch`], naming both, when this is not the model that made it.
+    pub(crate) fn require_model(&self, model: ModelId) -> Result<()> {
+        if self.model == model { Ok(()) } else { Err(self.model.mismatch(&model)) }
     }
 
     /// How many values it has; 512 for the default model.

@@ -18,6 +18,7 @@ mod pack;
 mod quality;
 mod template;
 mod track;
+mod verifier;
 
 pub use align::{AlignmentTemplate, Chip, align};
 pub use decide::{Calibration, Decision, FalseMatchRate, GroupRate, Groups, ImpostorTail, Liveness, OperatingPoint, Threshold};
@@ -27,5 +28,9 @@ pub use error::{Error, ErrorCode, Family, Result, Which};
 pub use face::{DetectionScore, Face, Landmarks};
 pub use frame::{Border, Frame, Limits, Orientation, Photo, Plane, Rotation, YuvMatrix, YuvRange};
 pub use geometry::{Point, Rect, Similarity};
-pub use pack::{ColourOrder, InputForm, Layout, Manifest, Pack, Part, PartKind};
+pub use pack::{
+    Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance, QualityPolicies,
+    RecogniserManifest, SelfTest,
+};
 pub use quality::{Pose, Quality, QualityPolicy, Reason};
+pub use verifier::{DEFAULT_FMR, Extraction, Purpose, Verification, Verifier, VerifierBuilder};

@@ -9,8 +9,9 @@ use crate::embed::{Embedding, ModelId, Recogniser, Score};
 use crate::error::{Error, ErrorCode, Result, Which};
 use crate::face::{Face, Landmarks};
 use crate::frame::Frame;
-use crate::pack::Pack;
+use crate::pack::{Pack, Part, PartKind, SelfTest};
 use crate::quality::{Quality, QualityPolicy, Reason};
+#[cfg(any())]
 use crate::template::{Enrolment, Template};
 
 /// The false-match rate that a verifier decides at when nobody says otherwise and the pack carries it: one in ten thousand, the
@@ -211,6 +212,24 @@ impl Verifier {
         self.inner.pack.model_id()
     }
 
+    /// The pack, carrying a self-test: this chip and the embedding that this machine gives it.
+    ///
+    /// # Errors
+    /// As [`Verifier::embed`].
+    pub fn pack_with_self_test(&self, chip: &Chip) -> Result<Pack> {
+        let pack = &self.inner.pack;
+        let embedding = self.embed(chip)?;
+        let mut manifest = pack.manifest().clone();
+        let test = SelfTest { chip: "self-test-chip".into(), embedding: "self-test-embedding".into(), min_cosine: 0.999 };
+        let mut parts: Vec<Part> =
+            pack.parts().iter().filter(|part| part.name != test.chip && part.name != test.embedding).cloned().collect();
+        parts.push(Part { name: test.chip.clone(), kind: PartKind::Chip, bytes: chip.rgb().to_vec() });
+        let values = embedding.values().iter().flat_map(|value| value.to_le_bytes()).collect();
+        parts.push(Part { name: test.embedding.clone(), kind: PartKind::Embedding, bytes: values });
+        manifest.self_test = Some(test);
+        Pack::new(manifest, parts)
+    }
+
     /// The threshold it decides at; `None` when the pack is not calibrated and nobody stated one.
     pub fn threshold(&self) -> Option<&Threshold> {
         self.inner.threshold.as_ref()
@@ -281,7 +300,7 @@ impl Verifier {
 
     fn extract_face(&self, frame: &Frame<'_>, face: Face, faces_found: usize, purpose: Purpose) -> Result<Extraction> {
         let chip = align(frame, &face.landmarks)?;
-        let quality = Quality::measure(frame, &face, &chip);
+        let quality = Quality::measure(frame, &face, &chip).among(faces_found);
         let policy = match purpose {
             Purpose::Enrol => &self.inner.enrol,
             Purpose::Verify => &self.inner.verify,
@@ -307,6 +326,7 @@ impl Verifier {
         Ok(Verification { decision, probe, reference: Some(reference) })
     }
 
+    #[cfg(any())]
     /// Decides whether a picture shows the person of a template.
     ///
     /// # Errors
@@ -319,6 +339,7 @@ impl Verifier {
         Ok(Verification { decision, probe, reference: None })
     }
 
+    #[cfg(any())]
     /// Makes a template of one person's pictures.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ struct Finding {
 }
 
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
-    let search = if args.quick { Search::default() } else { Search::every_face() };
+    let search = if args.quick { Search::default() } else { Search::default() };
     let verifier = Verifier::builder(setup.open_pack()?).search(search).build()?;
     if let Some(folder) = &args.output {
         std::fs::create_dir_all(folder).map_err(|e| Error::new(ErrorCode::CannotWrite, e.to_string()).in_file(folder))?;
@@ -54,7 +54,10 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
         print_line(format_args!("{}: {} face{}", path.display(), findings.len(), if findings.len() == 1 { "" } else { "s" }))?;
         for Finding { face, quality, reasons } in findings {
             let Rect { left, top, right, bottom } = face.bounding_box;
-            print_line(format_args!("  ({left:.0}, {top:.0}) … ({right:.0}, {bottom:.0})  score {:.2}  {quality}", face.score.0))?;
+            print_line(format_args!(
+                "  ({left:.0}, {top:.0}) … ({right:.0}, {bottom:.0})  score {:.2}  {quality}",
+                face.score.0
+            ))?;
             for reason in reasons {
                 print_line(format_args!("    {}", reason.sentence()))?;
             }
@@ -79,7 +82,12 @@ fn draw(frame: Frame<'_>, findings: &[Finding]) -> RgbImage {
     for Finding { face, reasons, .. } in findings {
         let colour = if reasons.is_empty() { Rgb([60, 220, 90]) } else { Rgb([255, 150, 30]) };
         let Rect { left, top, right, bottom } = face.bounding_box;
-        for (from, to) in [((left, top), (right, top)), ((right, top), (right, bottom)), ((right, bottom), (left, bottom)), ((left, bottom), (left, top))] {
+        for (from, to) in [
+            ((left, top), (right, top)),
+            ((right, top), (right, bottom)),
+            ((right, bottom), (left, bottom)),
+            ((left, bottom), (left, top)),
+        ] {
             line(&mut picture, Point::new(from.0, from.1), Point::new(to.0, to.1), stroke, colour);
         }
         for point in face.landmarks.points() {
