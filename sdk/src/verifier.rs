@@ -126,6 +126,21 @@ impl VerifierBuilder {
         self
     }
 
+    /// Overrides whether the mirrored chip's output is added to each embedding. A change makes another model of it: its id differs,
+    /// and the pack's calibration and self-test, which were made the other way, are left out.
+    ///
+    /// # Errors
+    /// None that the pack did not already pass.
+    pub fn mirror_averaging(mut self, mirror: bool) -> Result<Self> {
+        if self.pack.manifest().recogniser.mirror != mirror {
+            let mut manifest = self.pack.manifest().clone();
+            manifest.recogniser.mirror = mirror;
+            (manifest.calibration, manifest.self_test) = (None, None);
+            self.pack = Pack::new(manifest, self.pack.parts().to_vec())?;
+        }
+        Ok(self)
+    }
+
     /// Loads the networks and runs the pack's self-test.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ enum Command {
     /// Find who in a gallery a picture shows
     //TMP Identify(cmd::identify::Args),
     /// Measure accuracy on labelled pairs
-    //TMP Eval(cmd::eval::Args),
+    Eval(cmd::eval::Args),
     /// Time each stage on this device
     Bench(cmd::bench::Args),
     /// Make packs
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
         Command::Quality(args) => cmd::quality::run(setup, &args),
         //TMP Command::Enrol(args) => cmd::enrol::run(setup, &args),
         //TMP Command::Identify(args) => cmd::identify::run(setup, &args),
-        //TMP Command::Eval(args) => cmd::eval::run(setup, &args),
+        Command::Eval(args) => cmd::eval::run(setup, &args),
         Command::Bench(args) => cmd::bench::run(setup, &args),
         Command::Pack(command) => cmd::pack::run(setup, &command),
         Command::Info(args) => cmd::info::run(setup, &args),

@@ -5,7 +5,7 @@ pub mod bench;
 pub mod detect;
 pub mod embed;
 //TMP pub mod enrol;
-//TMP pub mod eval;
+pub mod eval;
 //TMP pub mod identify;
 pub mod info;
 pub mod pack;
