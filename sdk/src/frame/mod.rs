@@ -5,6 +5,8 @@
 //! [`Frame::sample`].
 
 mod camera;
+#[cfg(test)]
+mod golden;
 mod jpeg;
 mod orientation;
 mod photo;

@@ -390,16 +390,14 @@ mod tests {
         rgb
     }
 
-    /// The stored form of an upright RGB picture, by the public pixel map.
-    fn stored(upright: &[u8], width: u32, height: u32, orientation: Orientation) -> (Vec<u8>, u32, u32) {
+    /// The stored form of an upright plane of `size` bytes a pixel, by the public pixel map.
+    fn stored(upright: &[u8], width: u32, height: u32, size: usize, orientation: Orientation) -> (Vec<u8>, u32, u32) {
         let (w, h) = orientation.upright_size(width, height);
         let mut bytes = Vec::new();
-        for y in 0..h {
-            for x in 0..w {
-                let (ux, uy) = orientation.upright_pixel(x, y, w, h).unwrap();
-                let at = (uy * width + ux) as usize * 3;
-                bytes.extend_from_slice(&upright[at..at + 3]);
-            }
+        for (x, y) in (0..h).flat_map(|y| (0..w).map(move |x| (x, y))) {
+            let (x, y) = orientation.upright_pixel(x, y, w, h).unwrap();
+            let at = (y * width + x) as usize * size;
+            bytes.extend_from_slice(&upright[at..at + size]);
         }
         (bytes, w, h)
     }
@@ -451,6 +449,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_orientation_of_yuv_gives_the_same_bytes() {
+        let (y, uv) = (noise(32 * 22), noise(16 * 11 * 2));
+        let map = Similarity { a: 0.9, b: 0.4, tx: 3.3, ty: -2.1 };
+        let read = |orientation: Orientation| {
+            let (y, w, h) = stored(&y, 32, 22, 1, orientation);
+            let (uv, cw, _) = stored(&uv, 16, 11, 2, orientation);
+            let luma = Plane { bytes: &y, row_stride: w as usize, pixel_stride: 1 };
+            let chroma = Plane { bytes: &uv, row_stride: cw as usize * 2, pixel_stride: 2 };
+            let frame = Frame::nv12(luma, chroma, w, h, YuvMatrix::Bt709, YuvRange::Video).unwrap();
+            sampled(&frame.with_orientation(orientation), &map, (24, 18), Border::Constant([90, 80, 70]))
+        };
+        for value in 2..=8 {
+            assert_eq!(read(Orientation::from_exif(value).unwrap()), read(Orientation::UPRIGHT), "EXIF {value}");
+        }
+    }
+
     proptest! {
         #[test]
         fn every_orientation_gives_the_same_bytes(
@@ -462,7 +477,7 @@ mod tests {
             let expected = sampled(&Frame::rgb8(&rgb, 31, 22, 93).unwrap(), &map, (17, 12), border);
             for value in 1..=8 {
                 let orientation = Orientation::from_exif(value).unwrap();
-                let (bytes, w, h) = stored(&rgb, 31, 22, orientation);
+                let (bytes, w, h) = stored(&rgb, 31, 22, 3, orientation);
                 let frame = Frame::rgb8(&bytes, w, h, w as usize * 3).unwrap().with_orientation(orientation);
                 prop_assert_eq!((frame.width(), frame.height()), (31, 22));
                 prop_assert_eq!(&sampled(&frame, &map, (17, 12), border), &expected, "EXIF {}", value);

@@ -198,7 +198,11 @@ mod tests {
 
     fn parts() -> Vec<Part> {
         let part = |name: &str, kind, bytes: &[u8]| Part { name: name.into(), kind, bytes: bytes.to_vec() };
-        vec![part("detector", PartKind::Onnx, &[7; 100]), part("empty", PartKind::Text, b""), part("later", PartKind::Other(99), b"x")]
+        vec![
+            part("detector", PartKind::Onnx, &[7; 100]),
+            part("empty", PartKind::Text, b""),
+            part("later", PartKind::Other(99), b"x"),
+        ]
     }
 
     fn code(bytes: &[u8]) -> Option<ErrorCode> {

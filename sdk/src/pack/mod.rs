@@ -15,7 +15,8 @@ use crate::error::{Error, ErrorCode, Result};
 
 pub use container::{Part, PartKind};
 pub use manifest::{
-    Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Provenance, QualityPolicies, RecogniserManifest, SelfTest,
+    Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Provenance, QualityPolicies, RecogniserManifest,
+    SelfTest,
 };
 
 /// The most bytes of a pack that is opened without saying otherwise.
@@ -74,7 +75,10 @@ impl Pack {
         let manifest = Manifest::from_json(&manifest.to_json())?;
         for (index, part) in parts.iter().enumerate() {
             if part.name.is_empty() || part.name.len() > container::NAME || part.name.contains('\0') {
-                return Err(Error::new(ErrorCode::InvalidManifest, format!("part {index} has a name of {} bytes", part.name.len())));
+                return Err(Error::new(
+                    ErrorCode::InvalidManifest,
+                    format!("part {index} has a name of {} bytes", part.name.len()),
+                ));
             }
             if parts[..index].iter().any(|other| other.name == part.name) {
                 return Err(Error::new(ErrorCode::InvalidManifest, format!("two parts are named {:?}", part.name)));
@@ -82,9 +86,7 @@ impl Pack {
         }
         let find = |name: &str, kind: PartKind| match parts.iter().find(|part| part.name == name) {
             Some(part) if part.kind == kind => Ok(part),
-            Some(part) => {
-                Err(Error::new(ErrorCode::MissingPackPart, format!("part {name:?} is {:?}, not {kind:?}", part.kind)))
-            }
+            Some(part) => Err(Error::new(ErrorCode::MissingPackPart, format!("part {name:?} is {:?}, not {kind:?}", part.kind))),
             None => Err(Error::new(ErrorCode::MissingPackPart, format!("there is no part {name:?}"))),
         };
         let detector = find(&manifest.detector.part, PartKind::Onnx)?;
