@@ -33,7 +33,12 @@ fn errors_page() -> String {
                 Family::Network => "The network runtime",
                 Family::Usage => "Arguments and files",
             };
-            write!(page, "\n## {}xx: {title}\n\n| number | name | meaning | what to do |\n|---|---|---|---|\n", code.family() as u8).unwrap();
+            write!(
+                page,
+                "\n## {}xx: {title}\n\n| number | name | meaning | what to do |\n|---|---|---|---|\n",
+                code.family() as u8
+            )
+            .unwrap();
         }
         writeln!(page, "| E{} | `{}` | {} | {} |", code.number(), code.name(), code.meaning().trim(), code.advice()).unwrap();
     }

@@ -7,8 +7,8 @@
 mod camera;
 #[cfg(test)]
 mod golden;
-mod jpeg;
 mod orientation;
+mod outline;
 mod photo;
 mod sample;
 
