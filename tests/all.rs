@@ -1,2 +1,4 @@
 mod errors_page;
+mod hostile;
 mod layering;
+mod memory;

@@ -106,7 +106,7 @@ impl<const N: usize, const R: usize, const G: usize, const B: usize> Pixels for 
 
     #[inline(always)]
     fn to_rgb(self, sum: [i64; 3], _weight: i64) -> [i64; 3] {
-        sum.map(|c| c << FACTOR_BITS)
+        [sum[0] << FACTOR_BITS, sum[1] << FACTOR_BITS, sum[2] << FACTOR_BITS]
     }
 }
 
@@ -134,7 +134,8 @@ impl Pixels for Yuv<'_> {
         let chroma = |plane: Plane<'_>| {
             let (left, right) = (x / 2 * plane.pixel_stride, (x + 1) / 2 * plane.pixel_stride);
             let (above, below) = (y / 2 * plane.row_stride, (y + 1) / 2 * plane.row_stride);
-            [above + left, above + right, below + left, below + right].map(|at| i32::from(plane.bytes[at]))
+            let at = |start: usize| i32::from(plane.bytes[start]);
+            [at(above + left), at(above + right), at(below + left), at(below + right)]
         };
         let (u, v) = (chroma(self.u), chroma(self.v));
         [
@@ -196,7 +197,8 @@ impl YuvToRgb {
         let (u, v) = (u - 128 * weight, v - 128 * weight);
         let y = (y - self.black * weight).max(0) * self.y;
         let most = 255 * weight << FACTOR_BITS;
-        [y + self.v_red * v, y - self.u_green * u - self.v_green * v, y + self.u_blue * u].map(|c| c.clamp(0, most))
+        let (red, green, blue) = (y + self.v_red * v, y - self.u_green * u - self.v_green * v, y + self.u_blue * u);
+        [red.clamp(0, most), green.clamp(0, most), blue.clamp(0, most)]
     }
 }
 
@@ -217,20 +219,22 @@ impl Output<'_> {
     fn fill<P: Pixels>(&mut self, frame: &Frame<'_>, pixels: P) {
         let reader = Reader { pixels, columns: frame.stored_width as i32, rows: frame.stored_height as i32, border: self.border };
         let n = positions_per_side(self.to_frame.scale());
+        let mean = Mean::of(n * n);
         let offset = |i: u32| f64::from(2 * i + 1) / f64::from(2 * n) - 0.5;
+        let (mut xs, mut ys) = ([0; CHUNK], [0; CHUNK]);
         for (v, row) in self.rgb.chunks_exact_mut((self.width * 3).max(1)).enumerate() {
             for (chunk, out) in row.chunks_mut(CHUNK * 3).enumerate() {
-                let count = out.len() / 3;
                 let mut sums = [Sum::default(); CHUNK];
+                let sums = &mut sums[..out.len() / 3];
                 for (j, i) in (0..n).flat_map(|j| (0..n).map(move |i| (j, i))) {
-                    let first = (chunk * CHUNK) as f64 + offset(i);
-                    let positions = stored_positions(frame, self.to_frame, first, v as f64 + offset(j));
-                    for (sum, (x, y)) in sums.iter_mut().zip(positions.0.into_iter().zip(positions.1)).take(count) {
-                        reader.add(sum, x, y);
+                    let u = (chunk * CHUNK) as f64 + offset(i);
+                    stored_positions(frame, self.to_frame, u, v as f64 + offset(j), &mut xs, &mut ys);
+                    for (sum, (x, y)) in sums.iter_mut().zip(xs.iter().zip(&ys)) {
+                        reader.add(sum, *x, *y);
                     }
                 }
-                for (out, sum) in out.chunks_exact_mut(3).zip(&sums) {
-                    out.copy_from_slice(&reader.rounded(sum, n * n));
+                for (out, sum) in out.chunks_exact_mut(3).zip(sums.iter()) {
+                    [out[0], out[1], out[2]] = reader.rounded(sum, &mean);
                 }
             }
         }
@@ -247,20 +251,18 @@ fn positions_per_side(step: f64) -> u32 {
 }
 
 /// The stored grid positions of [`CHUNK`] output positions, from (`u`, `v`) to the right.
-#[inline(always)]
-fn stored_positions(frame: &Frame<'_>, map: &Similarity, u: f64, v: f64) -> ([i32; CHUNK], [i32; CHUNK]) {
+#[inline]
+fn stored_positions(frame: &Frame<'_>, map: &Similarity, u: f64, v: f64, xs: &mut [i32; CHUNK], ys: &mut [i32; CHUNK]) {
     let (width, height) = (f64::from(frame.width()), f64::from(frame.height()));
-    let (mut xs, mut ys) = ([0; CHUNK], [0; CHUNK]);
-    for (k, (x, y)) in xs.iter_mut().zip(&mut ys).enumerate() {
-        let u = u + k as i32 as f64;
+    for (k, (x, y)) in (0i32..).zip(xs.iter_mut().zip(ys.iter_mut())) {
+        let u = u + f64::from(k);
         *x = on_grid(map.a * u - map.b * v + map.tx, width);
         *y = on_grid(map.b * u + map.a * v + map.ty, height);
     }
     let (last_x, last_y) = ((frame.stored_width as i32 - 1) * GRID, (frame.stored_height as i32 - 1) * GRID);
-    for (x, y) in xs.iter_mut().zip(&mut ys) {
+    for (x, y) in xs.iter_mut().zip(ys) {
         (*x, *y) = frame.orientation.to_stored(*x, *y, last_x, last_y);
     }
-    (xs, ys)
 }
 
 /// The position on the grid, after bringing it to −2…`limit`: beyond that nothing changes any more. Not a number becomes −2.
@@ -277,8 +279,8 @@ fn on_grid(position: f64, limit: f64) -> i32 {
 #[derive(Clone, Copy, Default)]
 struct Sum {
     components: [i64; 3],
-    /// The weight that fell inside the frame; the rest belongs to the border.
-    weight: i64,
+    /// The weight that fell outside the frame: the border's.
+    outside: i64,
 }
 
 /// Stored pixels and what surrounds them.
@@ -304,7 +306,6 @@ impl<P: Pixels> Reader<P> {
                     square[0][c] * weights[0] + square[1][c] * weights[1] + square[2][c] * weights[2] + square[3][c] * weights[3];
                 sum.components[c] += i64::from(total);
             }
-            sum.weight += 1 << WEIGHT_BITS;
         } else {
             self.add_at_edge(sum, column, row, weights);
         }
@@ -316,29 +317,48 @@ impl<P: Pixels> Reader<P> {
             let (x, y) = (column + i % 2, row + i / 2);
             let nearest = (x.clamp(0, self.columns - 1), y.clamp(0, self.rows - 1));
             if nearest != (x, y) && self.border != Border::Replicate {
+                sum.outside += i64::from(weight);
                 continue;
             }
             let pixel = self.pixels.at(nearest.0 as usize, nearest.1 as usize);
             for (sum, component) in sum.components.iter_mut().zip(pixel) {
                 *sum += i64::from(component * weight);
             }
-            sum.weight += i64::from(weight);
         }
     }
 
-    /// The colour of a sum over `positions` positions.
+    /// The colour of a sum over so many positions.
     #[inline(always)]
-    fn rounded(&self, sum: &Sum, positions: u32) -> [u8; 3] {
-        let mut rgb = self.pixels.to_rgb(sum.components, sum.weight);
-        let whole = i64::from(positions) << WEIGHT_BITS;
+    fn rounded(&self, sum: &Sum, mean: &Mean) -> [u8; 3] {
+        let mut rgb = self.pixels.to_rgb(sum.components, mean.whole - sum.outside);
         if let Border::Constant(colour) = self.border {
             for (value, border) in rgb.iter_mut().zip(colour) {
-                *value += (i64::from(border) * (whole - sum.weight)) << FACTOR_BITS;
+                *value += (i64::from(border) * sum.outside) << FACTOR_BITS;
             }
         }
-        // Cutting to a whole number first does not change a quotient that is cut to a whole number as well.
-        let half = whole << FACTOR_BITS >> 1;
-        rgb.map(|c| ((c + half >> (WEIGHT_BITS + FACTOR_BITS)) as u32 / positions) as u8)
+        [mean.rounded(rgb[0]), mean.rounded(rgb[1]), mean.rounded(rgb[2])]
+    }
+}
+
+/// The division of a sum over several positions.
+struct Mean {
+    /// The weights of all positions together.
+    whole: i64,
+    /// 2²² / positions, rounded up: multiplying by it divides exactly what is at most 255 · positions ≤ 255 · 8².
+    reciprocal: u32,
+}
+
+impl Mean {
+    fn of(positions: u32) -> Mean {
+        Mean { whole: i64::from(positions) << WEIGHT_BITS, reciprocal: (1u32 << 22).div_ceil(positions) }
+    }
+
+    /// A sum with [`WEIGHT_BITS`] + [`FACTOR_BITS`] fraction bits, divided and rounded half up.
+    #[inline(always)]
+    fn rounded(&self, sum: i64) -> u8 {
+        let halves_added = sum + (self.whole << FACTOR_BITS >> 1);
+        // Dropping the fraction first does not change a quotient whose fraction is dropped.
+        (((halves_added >> (WEIGHT_BITS + FACTOR_BITS)) as u32 * self.reciprocal) >> 22) as u8
     }
 }
 
@@ -370,18 +390,27 @@ mod tests {
         rgb
     }
 
-    /// The stored form of an upright RGB picture, by the public pixel map.
-    fn stored(upright: &[u8], width: u32, height: u32, orientation: Orientation) -> (Vec<u8>, u32, u32) {
+    /// The stored form of an upright plane of `size` bytes a pixel, by the public pixel map.
+    fn stored(upright: &[u8], width: u32, height: u32, size: usize, orientation: Orientation) -> (Vec<u8>, u32, u32) {
         let (w, h) = orientation.upright_size(width, height);
         let mut bytes = Vec::new();
-        for y in 0..h {
-            for x in 0..w {
-                let (ux, uy) = orientation.upright_pixel(x, y, w, h).unwrap();
-                let at = (uy * width + ux) as usize * 3;
-                bytes.extend_from_slice(&upright[at..at + 3]);
-            }
+        for (x, y) in (0..h).flat_map(|y| (0..w).map(move |x| (x, y))) {
+            let (x, y) = orientation.upright_pixel(x, y, w, h).unwrap();
+            let at = (y * width + x) as usize * size;
+            bytes.extend_from_slice(&upright[at..at + size]);
         }
         (bytes, w, h)
+    }
+
+    #[test]
+    fn means_are_exact_quotients() {
+        for positions in (1..=MOST_POSITIONS).map(|n| n * n) {
+            let mean = Mean::of(positions);
+            for sum in 0..=255 * positions {
+                let value = mean.rounded(i64::from(sum) << (WEIGHT_BITS + FACTOR_BITS));
+                assert_eq!(u32::from(value), (2 * sum + positions) / (2 * positions), "{sum} / {positions}");
+            }
+        }
     }
 
     #[test]
@@ -420,6 +449,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_orientation_of_yuv_gives_the_same_bytes() {
+        let (y, uv) = (noise(32 * 22), noise(16 * 11 * 2));
+        let map = Similarity { a: 0.9, b: 0.4, tx: 3.3, ty: -2.1 };
+        let read = |orientation: Orientation| {
+            let (y, w, h) = stored(&y, 32, 22, 1, orientation);
+            let (uv, cw, _) = stored(&uv, 16, 11, 2, orientation);
+            let luma = Plane { bytes: &y, row_stride: w as usize, pixel_stride: 1 };
+            let chroma = Plane { bytes: &uv, row_stride: cw as usize * 2, pixel_stride: 2 };
+            let frame = Frame::nv12(luma, chroma, w, h, YuvMatrix::Bt709, YuvRange::Video).unwrap();
+            sampled(&frame.with_orientation(orientation), &map, (24, 18), Border::Constant([90, 80, 70]))
+        };
+        for value in 2..=8 {
+            assert_eq!(read(Orientation::from_exif(value).unwrap()), read(Orientation::UPRIGHT), "EXIF {value}");
+        }
+    }
+
     proptest! {
         #[test]
         fn every_orientation_gives_the_same_bytes(
@@ -431,7 +477,7 @@ mod tests {
             let expected = sampled(&Frame::rgb8(&rgb, 31, 22, 93).unwrap(), &map, (17, 12), border);
             for value in 1..=8 {
                 let orientation = Orientation::from_exif(value).unwrap();
-                let (bytes, w, h) = stored(&rgb, 31, 22, orientation);
+                let (bytes, w, h) = stored(&rgb, 31, 22, 3, orientation);
                 let frame = Frame::rgb8(&bytes, w, h, w as usize * 3).unwrap().with_orientation(orientation);
                 prop_assert_eq!((frame.width(), frame.height()), (31, 22));
                 prop_assert_eq!(&sampled(&frame, &map, (17, 12), border), &expected, "EXIF {}", value);
