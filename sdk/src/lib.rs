@@ -15,6 +15,7 @@ mod geometry;
 mod net;
 mod pack;
 mod quality;
+mod replace;
 mod template;
 mod track;
 
@@ -23,5 +24,8 @@ pub use embed::{Embedding, ModelId, Score};
 pub use error::{Error, ErrorCode, Family, Result, Which};
 pub use face::{DetectionScore, Face, Landmarks};
 pub use frame::{Border, Frame, Limits, Orientation, Photo, Plane, Rotation, YuvMatrix, YuvRange};
+pub use gallery::{Gallery, Match};
 pub use geometry::{Point, Rect, Similarity};
 pub use quality::Reason;
+pub use replace::replace_file;
+pub use template::{Enrolment, Template};
