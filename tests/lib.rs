@@ -51,7 +51,8 @@ pub fn tiny_pack() -> Pack {
     let file = |name: &str| std::fs::read(here("packs").join(name)).unwrap();
     let manifest = Manifest::from_json(&file("tiny.json")).unwrap();
     let part = |name: &str, bytes| Part { name: name.into(), kind: PartKind::Onnx, bytes };
-    Pack::new(manifest, vec![part("detector", file("tiny-detector.onnx")), part("recogniser", file("tiny-recogniser.onnx"))]).unwrap()
+    Pack::new(manifest, vec![part("detector", file("tiny-detector.onnx")), part("recogniser", file("tiny-recogniser.onnx"))])
+        .unwrap()
 }
 
 /// The cosine that the Python references were held to.

@@ -9,13 +9,13 @@ mod embed;
 mod error;
 pub mod evaluation;
 mod face;
-mod file;
 mod frame;
 mod gallery;
 mod geometry;
 mod net;
 mod pack;
 mod quality;
+mod replace;
 mod template;
 mod track;
 mod verifier;
@@ -27,10 +27,13 @@ pub use embed::{Embedding, ModelId, Score};
 pub use error::{Error, ErrorCode, Family, Result, Which};
 pub use face::{DetectionScore, Face, Landmarks};
 pub use frame::{Border, Frame, Limits, Orientation, Photo, Plane, Rotation, YuvMatrix, YuvRange};
+pub use gallery::{Gallery, Match};
 pub use geometry::{Point, Rect, Similarity};
 pub use pack::{
     Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance, QualityPolicies,
     RecogniserManifest, SelfTest,
 };
 pub use quality::{Pose, Quality, QualityPolicy, Reason};
+pub use replace::replace_file;
+pub use template::{Enrolment, Template};
 pub use verifier::{DEFAULT_FMR, Extraction, Purpose, Verification, Verifier, VerifierBuilder};

@@ -11,7 +11,6 @@ use crate::face::{Face, Landmarks};
 use crate::frame::Frame;
 use crate::pack::{Pack, Part, PartKind, SelfTest};
 use crate::quality::{Quality, QualityPolicy, Reason};
-#[cfg(any())]
 use crate::template::{Enrolment, Template};
 
 /// The false-match rate that a verifier decides at when nobody says otherwise and the pack carries it: one in ten thousand, the
@@ -341,7 +340,6 @@ impl Verifier {
         Ok(Verification { decision, probe, reference: Some(reference) })
     }
 
-    #[cfg(any())]
     /// Decides whether a picture shows the person of a template.
     ///
     /// # Errors
@@ -354,7 +352,6 @@ impl Verifier {
         Ok(Verification { decision, probe, reference: None })
     }
 
-    #[cfg(any())]
     /// Makes a template of one person's pictures.
     ///
     /// # Errors

@@ -37,9 +37,9 @@ enum Command {
     /// Say how fit each picture's face is to decide on, and why not
     Quality(cmd::quality::Args),
     /// Make a template of one person's pictures, or add it to a gallery
-    //TMP Enrol(cmd::enrol::Args),
+    Enrol(cmd::enrol::Args),
     /// Find who in a gallery a picture shows
-    //TMP Identify(cmd::identify::Args),
+    Identify(cmd::identify::Args),
     /// Measure accuracy on labelled pairs
     Eval(cmd::eval::Args),
     /// Time each stage on this device
@@ -80,8 +80,8 @@ fn main() -> ExitCode {
         Command::Detect(args) => cmd::detect::run(setup, &args),
         Command::Align(args) => cmd::align::run(setup, &args),
         Command::Quality(args) => cmd::quality::run(setup, &args),
-        //TMP Command::Enrol(args) => cmd::enrol::run(setup, &args),
-        //TMP Command::Identify(args) => cmd::identify::run(setup, &args),
+        Command::Enrol(args) => cmd::enrol::run(setup, &args),
+        Command::Identify(args) => cmd::identify::run(setup, &args),
         Command::Eval(args) => cmd::eval::run(setup, &args),
         Command::Bench(args) => cmd::bench::run(setup, &args),
         Command::Pack(command) => cmd::pack::run(setup, &command),

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::embed::ModelId;
 use crate::error::{Error, ErrorCode, Result};
+use crate::replace::replace_file;
 
 pub use container::{Part, PartKind};
 pub use manifest::{
@@ -109,7 +110,7 @@ impl Pack {
     /// # Errors
     /// [`ErrorCode::CannotWrite`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        crate::file::replace(path.as_ref(), &self.to_bytes())
+        replace_file(path, |to| to.write_all(&self.to_bytes()))
     }
 
     /// The description.

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use veriface::{Result, Which};
+use veriface::{Result, Template, Which};
 
 use crate::setup::{DecisionRules, Setup};
 use crate::{Outcome, inputs, print_line};
@@ -18,8 +18,13 @@ pub struct Args {
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     let verifier = args.rules.verifier(setup)?;
     let probe = inputs::open(&args.probe).map_err(|e| e.of(Which::Probe).in_file(&args.probe))?;
-    let reference = inputs::open(&args.reference).map_err(|e| e.of(Which::Reference).in_file(&args.reference))?;
-    let outcome = verifier.verify(&reference, &probe);
+    let outcome = if args.reference.extension().is_some_and(|ending| ending == "vftemplate") {
+        let template = Template::open(&args.reference).map_err(|e| e.of(Which::Reference))?;
+        verifier.verify_template(&template, &probe)
+    } else {
+        let reference = inputs::open(&args.reference).map_err(|e| e.of(Which::Reference).in_file(&args.reference))?;
+        verifier.verify(&reference, &probe)
+    };
     let outcome = outcome.map_err(|e| match e.which() {
         Some(Which::Reference) => e.in_file(&args.reference),
         Some(Which::Probe) => e.in_file(&args.probe),
