@@ -2,3 +2,4 @@ mod errors_page;
 mod hostile;
 mod layering;
 mod memory;
+mod pipeline;
