@@ -299,7 +299,8 @@ impl<P: Pixels> Reader<P> {
         let (right, below) = (x & (GRID - 1), y & (GRID - 1));
         let (left, above) = (GRID - right, GRID - below);
         let weights = [left * above, right * above, left * below, right * below];
-        if column >= 0 && row >= 0 && column + 1 < self.columns && row + 1 < self.rows {
+        // As unsigned numbers, negative ones are large.
+        if (column as u32) < (self.columns - 1) as u32 && (row as u32) < (self.rows - 1) as u32 {
             let [a, b, c, d] = self.pixels.square(column as usize, row as usize);
             for (i, sum) in sum.components.iter_mut().enumerate() {
                 *sum += i64::from(a[i] * weights[0] + b[i] * weights[1] + c[i] * weights[2] + d[i] * weights[3]);
