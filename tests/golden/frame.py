@@ -1,4 +1,5 @@
-"""Golden cases for the room `frame`: what OpenCV makes of synthetic pictures, and the colour formulas in floating point.
+"""Golden cases for the room `frame`: what OpenCV makes of synthetic pictures, the colour formulas in floating point, and the
+sampler's own definition written a second time, which every architecture must meet to the bit.
 
 Made with Python 3.11, OpenCV 5.0.0, numpy 2.4.6:  python tests/golden/frame.py
 Writes tests/golden/frame/: raw bytes (*.bin) and cases.json, which describes them. sdk/src/frame/golden.rs compares.
@@ -135,6 +136,69 @@ def yuv_warp(picture):
     })
 
 
+def defined(planes, to_frame, size, border, convert=None):
+    """The definition of Frame::sample, pixel by pixel in Python's integers: `planes` are three upright pictures of one size."""
+    height, width = planes[0].shape
+    step = math.sqrt(to_frame["a"] ** 2 + to_frame["b"] ** 2)
+    n = min(max(math.ceil(step / 2), 1), 8)
+    a, b, tx, ty = (to_frame[k] for k in ("a", "b", "tx", "ty"))
+    out = np.zeros((size[1], size[0], 3), np.uint8)
+    for v, u in np.ndindex(out.shape[:2]):
+        sums, outside = [0, 0, 0], 0
+        for j, i in np.ndindex(n, n):
+            x, y = u + ((2 * i + 1) / (2 * n) - 0.5), v + ((2 * j + 1) / (2 * n) - 0.5)
+            # Onto the grid of 1/2048 pixel, ties to even as Python's round does; positions beyond two pixels outside are all alike.
+            gx = round(min(max(a * x - b * y + tx, -2.0), width) * 2048)
+            gy = round(min(max(b * x + a * y + ty, -2.0), height) * 2048)
+            for dx, dy in [(0, 0), (1, 0), (0, 1), (1, 1)]:
+                weight = (gx % 2048 if dx else 2048 - gx % 2048) * (gy % 2048 if dy else 2048 - gy % 2048)
+                px, py = gx // 2048 + dx, gy // 2048 + dy
+                if border == "replicate":
+                    px, py = min(max(px, 0), width - 1), min(max(py, 0), height - 1)
+                if 0 <= px < width and 0 <= py < height:
+                    sums = [s + weight * int(p[py, px]) for s, p in zip(sums, planes)]
+                else:
+                    outside += weight
+        whole = n * n << 22
+        rgb = convert(sums, whole - outside) if convert else [s << 16 for s in sums]
+        for c in range(3):
+            total = rgb[c] + ((border[c] * outside << 16) if border != "replicate" else 0)
+            out[v, u, c] = (total + (whole << 15)) // (whole << 16)
+    return out
+
+
+def bt709_video(sums, weight):
+    """Weighted sums of Y, U, V to RGB with 16-bit factors: BT.709-6, video range."""
+    kr, kb = 0.2126, 0.0722
+    kg, c = 1 - kr - kb, 2 * 255 / 224
+    luma, red, green_u, green_v, blue = (
+        math.floor(f * 65536 + 0.5)
+        for f in (255 / 219, c * (1 - kr), c * kb * (1 - kb) / kg, c * kr * (1 - kr) / kg, c * (1 - kb))
+    )
+    y, u, v = max(sums[0] - 16 * weight, 0) * luma, sums[1] - 128 * weight, sums[2] - 128 * weight
+    rgb = [y + red * v, y - green_u * u - green_v * v, y + blue * u]
+    return [min(max(value, 0), 255 * weight << 16) for value in rgb]
+
+
+def definitions(picture, source):
+    height, width = picture.shape[:2]
+    planes = [picture[..., c] for c in range(3)]
+    common = {"kind": "defined", "width": width, "height": height}
+    for name, to_frame, border in [
+        ("defined-turned", similarity(19, 1.21, 20.3, -8.7), [10, 200, 90]),
+        ("defined-shrunk", similarity(-7, 5.3, -12.0, 30.0), "replicate"),
+    ]:
+        CASES.append({**common, "name": name, "source": source, "format": "rgb8", "to_frame": to_frame, "out": (48, 40),
+                      "border": border, "expected": save(name, defined(planes, to_frame, (48, 40), border))})
+    planar = np.frombuffer((OUT / "scene-i420.bin").read_bytes(), np.uint8)
+    luma, chroma = planar[: width * height], planar[width * height :].reshape(2, height // 2, width // 2)
+    planes = [luma.reshape(height, width)] + [np.repeat(np.repeat(p, 2, 0), 2, 1) for p in chroma]
+    to_frame, border = similarity(33, 2.9, 60.0, -40.0), [10, 200, 90]
+    CASES.append({**common, "name": "defined-i420", "source": "scene-i420.bin", "format": "i420-bt709", "to_frame": to_frame,
+                  "out": (48, 40), "border": border,
+                  "expected": save("defined-i420", defined(planes, to_frame, (48, 40), border, bt709_video))})
+
+
 def main():
     OUT.mkdir(exist_ok=True)
     picture = scene(160, 120)
@@ -143,6 +207,7 @@ def main():
     resizes(picture, source)
     conversions()
     yuv_warp(picture)
+    definitions(picture, source)
     made_with = {"python": sys.version.split()[0], "opencv": cv2.__version__, "numpy": np.__version__}
     (OUT / "cases.json").write_text(json.dumps({"made_with": made_with, "cases": CASES}, indent=1) + "\n")
 

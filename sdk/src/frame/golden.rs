@@ -17,6 +17,7 @@ struct Cases {
 enum Case {
     Warp(Sampled),
     Resize(Sampled),
+    Defined(Sampled),
     Convert(Converted),
 }
 
@@ -66,16 +67,18 @@ fn agreement(got: &[u8], expected: &[u8]) -> (f64, u8) {
 
 fn sampled(case: &Sampled) -> (f64, u8) {
     let source = read(&case.source);
+    let i420 = |matrix| Frame::i420(&source, case.width, case.height, case.width as usize, matrix, YuvRange::Video);
     let frame = match case.format.as_str() {
-        "i420" => Frame::i420(&source, case.width, case.height, case.width as usize, YuvMatrix::Bt601, YuvRange::Video).unwrap(),
-        _ => Frame::rgb8(&source, case.width, case.height, case.width as usize * 3).unwrap(),
+        "i420" => i420(YuvMatrix::Bt601),
+        "i420-bt709" => i420(YuvMatrix::Bt709),
+        _ => Frame::rgb8(&source, case.width, case.height, case.width as usize * 3),
     };
     let border = match serde_json::from_value(case.border.clone()) {
         Ok(colour) => Border::Constant(colour),
         Err(_) => Border::Replicate,
     };
     let mut rgb = vec![0; case.out.0 * case.out.1 * 3];
-    frame.sample(&case.to_frame, case.out.0, case.out.1, border, &mut rgb);
+    frame.unwrap().sample(&case.to_frame, case.out.0, case.out.1, border, &mut rgb);
     agreement(&rgb, &read(&case.expected))
 }
 
@@ -105,6 +108,19 @@ fn resizes_equal_opencv() {
         }
     }
     assert_eq!(count, 5);
+}
+
+/// No tolerance: an architecture or a compiler that rounds otherwise is found here.
+#[test]
+fn every_bit_is_as_defined() {
+    let mut count = 0;
+    for case in cases() {
+        if let Case::Defined(case) = case {
+            assert_eq!(sampled(&case).1, 0, "{}", case.name);
+            count += 1;
+        }
+    }
+    assert_eq!(count, 3);
 }
 
 #[test]

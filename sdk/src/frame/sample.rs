@@ -132,8 +132,8 @@ impl Pixels for Yuv<'_> {
         let above = &self.y.bytes[start..start + 2];
         let below = &self.y.bytes[start + self.y.row_stride..start + self.y.row_stride + 2];
         let chroma = |plane: Plane<'_>| {
-            let (left, right) = (x / 2 * plane.pixel_stride, (x + 1) / 2 * plane.pixel_stride);
-            let (above, below) = (y / 2 * plane.row_stride, (y + 1) / 2 * plane.row_stride);
+            let (left, right) = (x / 2 * plane.pixel_stride, x.div_ceil(2) * plane.pixel_stride);
+            let (above, below) = (y / 2 * plane.row_stride, y.div_ceil(2) * plane.row_stride);
             let at = |start: usize| i32::from(plane.bytes[start]);
             [at(above + left), at(above + right), at(below + left), at(below + right)]
         };
@@ -196,7 +196,7 @@ impl YuvToRgb {
     fn apply(self, [y, u, v]: [i64; 3], weight: i64) -> [i64; 3] {
         let (u, v) = (u - 128 * weight, v - 128 * weight);
         let y = (y - self.black * weight).max(0) * self.y;
-        let most = 255 * weight << FACTOR_BITS;
+        let most = (255 * weight) << FACTOR_BITS;
         let (red, green, blue) = (y + self.v_red * v, y - self.u_green * u - self.v_green * v, y + self.u_blue * u);
         [red.clamp(0, most), green.clamp(0, most), blue.clamp(0, most)]
     }
@@ -299,12 +299,11 @@ impl<P: Pixels> Reader<P> {
         let (right, below) = (x & (GRID - 1), y & (GRID - 1));
         let (left, above) = (GRID - right, GRID - below);
         let weights = [left * above, right * above, left * below, right * below];
-        if column >= 0 && row >= 0 && column + 1 < self.columns && row + 1 < self.rows {
-            let square = self.pixels.square(column as usize, row as usize);
-            for c in 0..3 {
-                let total =
-                    square[0][c] * weights[0] + square[1][c] * weights[1] + square[2][c] * weights[2] + square[3][c] * weights[3];
-                sum.components[c] += i64::from(total);
+        // As unsigned numbers, negative ones are large.
+        if (column as u32) < (self.columns - 1) as u32 && (row as u32) < (self.rows - 1) as u32 {
+            let [a, b, c, d] = self.pixels.square(column as usize, row as usize);
+            for (i, sum) in sum.components.iter_mut().enumerate() {
+                *sum += i64::from(a[i] * weights[0] + b[i] * weights[1] + c[i] * weights[2] + d[i] * weights[3]);
             }
         } else {
             self.add_at_edge(sum, column, row, weights);
