@@ -210,28 +210,30 @@ impl Gallery {
     /// # Errors
     /// [`ErrorCode::CannotWrite`], naming the file.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        replace_file(path, |to| self.write(to))
+    }
+
+    fn write(&self, to: &mut dyn Write) -> io::Result<()> {
         let names: usize = self.names.iter().map(|name| 2 + name.len()).sum();
-        replace_file(path, |to| {
-            let mut to = Hashing { inner: to, hash: Sha256::new() };
-            to.write_all(MAGIC)?;
-            to.write_all(&VERSION.to_le_bytes())?;
-            to.write_all(self.model.as_bytes())?;
-            to.write_all(&(self.len() as u32).to_le_bytes())?;
-            to.write_all(&(self.dimension as u32).to_le_bytes())?;
-            to.write_all(&(names as u64).to_le_bytes())?;
-            let mut bytes = Vec::with_capacity(4 * self.dimension);
-            for row in self.values.chunks_exact(self.dimension) {
-                bytes.clear();
-                row.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
-                to.write_all(&bytes)?;
-            }
-            for name in &self.names {
-                to.write_all(&(name.len() as u16).to_le_bytes())?;
-                to.write_all(name.as_bytes())?;
-            }
-            let Hashing { inner, hash } = to;
-            inner.write_all(&hash.finalize())
-        })
+        let mut to = Hashing { inner: to, hash: Sha256::new() };
+        to.write_all(MAGIC)?;
+        to.write_all(&VERSION.to_le_bytes())?;
+        to.write_all(self.model.as_bytes())?;
+        to.write_all(&(self.len() as u32).to_le_bytes())?;
+        to.write_all(&(self.dimension as u32).to_le_bytes())?;
+        to.write_all(&(names as u64).to_le_bytes())?;
+        let mut bytes = Vec::with_capacity(4 * self.dimension);
+        for row in self.values.chunks_exact(self.dimension) {
+            bytes.clear();
+            row.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+            to.write_all(&bytes)?;
+        }
+        for name in &self.names {
+            to.write_all(&(name.len() as u16).to_le_bytes())?;
+            to.write_all(name.as_bytes())?;
+        }
+        let Hashing { inner, hash } = to;
+        inner.write_all(&hash.finalize())
     }
 
     /// Reads a file that [`Gallery::save`] wrote. The length that its header gives is held against the file's before any memory is taken.
@@ -618,10 +620,9 @@ mod tests {
     }
 
     fn saved(gallery: &Gallery) -> Vec<u8> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("people.vfgl");
-        gallery.save(&path).unwrap();
-        std::fs::read(path).unwrap()
+        let mut bytes = Vec::new();
+        gallery.write(&mut bytes).unwrap();
+        bytes
     }
 
     fn read(bytes: &[u8]) -> Result<Gallery> {
