@@ -78,7 +78,7 @@ fn find(verifier: &Verifier, frame: Frame<'_>) -> Result<Vec<Finding>> {
 fn draw(frame: Frame<'_>, findings: &[Finding]) -> RgbImage {
     let (width, height) = (frame.width(), frame.height());
     let mut picture = RgbImage::from_raw(width, height, frame.to_upright_rgb()).unwrap_or_default();
-    let stroke = (width.max(height) / 400).max(1) as i32;
+    let stroke = (width.max(height) / 300).max(2) as i32;
     for Finding { face, reasons, .. } in findings {
         let colour = if reasons.is_empty() { Rgb([60, 220, 90]) } else { Rgb([255, 150, 30]) };
         let Rect { left, top, right, bottom } = face.bounding_box;

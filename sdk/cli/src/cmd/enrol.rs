@@ -22,10 +22,13 @@ pub struct Args {
     /// Which face is meant where there are several
     #[arg(long, value_enum, default_value_t = FaceRule::Only)]
     face: FaceRule,
+    /// Enrol even faces that the quality policy refuses
+    #[arg(long)]
+    any_quality: bool,
 }
 
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
-    let verifier = setup.verifier(args.face)?;
+    let verifier = if args.any_quality { setup.lenient_verifier(args.face) } else { setup.verifier(args.face) }?;
     let pictures = args.inputs.expand()?;
     let embed = |(index, path): (usize, &PathBuf)| {
         let extraction = inputs::open(path).and_then(|photo| verifier.extract(&photo, Purpose::Enrol));
