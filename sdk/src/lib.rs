@@ -36,4 +36,5 @@ pub use pack::{
 pub use quality::{Pose, Quality, QualityPolicy, Reason};
 pub use replace::replace_file;
 pub use template::{Enrolment, Template};
+pub use track::{BestFrame, Found, Guidance, Look, Sighting, Track, TrackPolicy};
 pub use verifier::{DEFAULT_FMR, Extraction, Purpose, Verification, Verifier, VerifierBuilder};
