@@ -21,7 +21,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gallery", &["error", "replace", "embed", "template"]),
     ("track", &["error", "face", "frame", "geometry", "quality", "embed"]),
     ("evaluation", &["error", "embed", "decide"]),
-    ("verifier", &["error", "face", "frame", "align", "detect", "quality", "embed", "decide", "template", "track", "pack"]),
+    ("session", &["error", "frame", "align", "quality", "decide", "template", "track", "verifier"]),
+    (
+        "verifier",
+        &["error", "face", "frame", "align", "detect", "quality", "embed", "decide", "template", "track", "pack", "session"],
+    ),
 ];
 
 #[test]

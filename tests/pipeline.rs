@@ -1,11 +1,12 @@
 //! All rooms together, on the public-domain portraits and the reference models: what users of such software report, as tests.
 
 use std::io::Cursor;
+use std::time::Duration;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
 use veriface::{
-    Chip, ErrorCode, FaceChoice, Frame, Landmarks, Orientation, Photo, Plane, Point, Purpose, QualityPolicy, Rotation, Score,
-    Verifier, Which, YuvMatrix, YuvRange,
+    Chip, ErrorCode, FaceChoice, Frame, Guidance, Landmarks, Orientation, Photo, Plane, Point, Purpose, QualityPolicy, Rotation,
+    Score, Verifier, VerifierSession, Which, YuvMatrix, YuvRange,
 };
 use veriface_tests::{cosine, fixture, here, reference_pack, tiny_pack};
 
@@ -304,4 +305,42 @@ fn landmarks_of_another_detector_are_taken_or_refused() {
     let refused = |points: [Point; 5]| Landmarks::new(points).unwrap_err().code();
     assert_eq!(refused([right, left, nose, mouth_left, mouth_right]), ErrorCode::InvalidLandmarks);
     assert_eq!(refused([right, left, nose, mouth_right, mouth_left]), ErrorCode::InvalidLandmarks);
+}
+
+/// A person who holds still before the camera is guided to "good", and decided on; another person is not taken for them.
+#[test]
+fn a_session_before_a_camera_decides() {
+    let Some(verifier) = reference() else { return };
+    let enrolled = verifier.enrol([&fixture("obama-smiling.jpg"), &fixture("obama-standing.jpg")]).unwrap().template;
+    let decide = |name: &str| {
+        let picture = rgb(name);
+        let mut session = VerifierSession::new(&verifier, Purpose::Verify).unwrap();
+        assert_eq!(session.decide(&enrolled).unwrap_err().code(), ErrorCode::NoFace);
+        let mut ready_after = None;
+        for number in 0..60u32 {
+            let progress = session.frame(frame(&picture), Duration::from_millis(33) * number).unwrap();
+            if progress.ready {
+                assert_eq!(progress.guidance, Guidance::Good, "{name}");
+                ready_after = Some(number);
+                break;
+            }
+        }
+        assert!(ready_after.is_some_and(|frames| frames >= 3), "{name}: {ready_after:?}");
+        session.decide(&enrolled).unwrap().same
+    };
+    assert!(decide("obama-smiling.jpg"));
+    assert!(!decide("collins.jpg"));
+}
+
+/// An empty room guides to nobody, and decides nothing.
+#[test]
+fn a_session_without_a_face_says_so() {
+    let Some(verifier) = reference() else { return };
+    let grey = RgbImage::from_pixel(320, 240, image::Rgb([120, 120, 120]));
+    let mut session = VerifierSession::new(&verifier, Purpose::Verify).unwrap();
+    for number in 0..5u32 {
+        let progress = session.frame(frame(&grey), Duration::from_millis(33) * number).unwrap();
+        assert_eq!((progress.guidance, progress.ready), (Guidance::NoFace, false));
+    }
+    assert_eq!(session.enrol().unwrap_err().code(), ErrorCode::NothingToEnrol);
 }

@@ -16,6 +16,7 @@ mod net;
 mod pack;
 mod quality;
 mod replace;
+mod session;
 mod template;
 mod track;
 mod verifier;
@@ -35,6 +36,7 @@ pub use pack::{
 };
 pub use quality::{Pose, Quality, QualityPolicy, Reason};
 pub use replace::replace_file;
+pub use session::{Progress, VerifierSession};
 pub use template::{Enrolment, Template};
 pub use track::{BestFrame, Found, Guidance, Look, Sighting, Track, TrackPolicy};
 pub use verifier::{DEFAULT_FMR, Extraction, Purpose, Verification, Verifier, VerifierBuilder};

@@ -315,11 +315,7 @@ impl Verifier {
     fn extract_face(&self, frame: &Frame<'_>, face: Face, faces_found: usize, purpose: Purpose) -> Result<Extraction> {
         let chip = align(frame, &face.landmarks)?;
         let quality = Quality::measure(frame, &face, &chip).among(faces_found);
-        let policy = match purpose {
-            Purpose::Enrol => &self.inner.enrol,
-            Purpose::Verify => &self.inner.verify,
-        };
-        let reasons = policy.check(&quality);
+        let reasons = self.quality_policy(purpose).check(&quality);
         if !reasons.is_empty() {
             let sentences: Vec<&str> = reasons.iter().map(Reason::sentence).collect();
             return Err(Error::new(ErrorCode::PoorQuality, sentences.join(" ")).with_reasons(reasons));
@@ -370,6 +366,19 @@ impl Verifier {
     /// [`ErrorCode::Uncalibrated`].
     pub fn decide(&self, score: Score) -> Result<Decision> {
         Ok(self.decides()?.decide(score))
+    }
+
+    /// The quality policy in force for this purpose.
+    pub fn quality_policy(&self, purpose: Purpose) -> &QualityPolicy {
+        match purpose {
+            Purpose::Enrol => &self.inner.enrol,
+            Purpose::Verify => &self.inner.verify,
+        }
+    }
+
+    /// The faces of a camera frame by a single look, whatever it finds: the next frame comes soon.
+    pub(crate) fn glance(&self, frame: &Frame<'_>) -> Result<Vec<Face>> {
+        self.inner.detector.detect(frame, &self.inner.search)
     }
 
     fn decides(&self) -> Result<&Threshold> {
