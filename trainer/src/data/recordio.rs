@@ -305,3 +305,139 @@ fn f32_at(bytes: &[u8], at: usize) -> Option<f32> {
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Written by hand from the format's description: record 0 with two labels, record 1 a picture of three bytes.
+    #[rustfmt::skip]
+    const GOLDEN: [u8; 76] = [
+        0x0a, 0x23, 0xd7, 0xce,  32, 0, 0, 0, // magic, whole record of 32 bytes
+        2, 0, 0, 0,  0, 0, 0, 0,              // flag 2, label 0
+        0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0x40,  0, 0, 0x40, 0x40,     // 2.0, 3.0
+        0x0a, 0x23, 0xd7, 0xce,  27, 0, 0, 0,
+        0, 0, 0, 0,  0, 0, 0xe0, 0x40,        // flag 0, label 7.0
+        1, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 0,
+        b'a', b'b', b'c', 0,                  // three bytes, one of padding
+    ];
+
+    fn golden() -> [(u64, Record); 2] {
+        let range = Record { label: Label::Many(vec![2.0, 3.0]), id: 0, id2: 0, payload: Vec::new() };
+        let picture = Record { label: Label::One(7.0), id: 1, id2: 0, payload: b"abc".to_vec() };
+        [(0, range), (1, picture)]
+    }
+
+    fn set(records: &[u8], index: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("faces.rec");
+        std::fs::write(&path, records).expect("written");
+        std::fs::write(path.with_extension("idx"), index).expect("written");
+        (folder, path)
+    }
+
+    fn written(records: &[(u64, Record)]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("faces.rec");
+        let mut writer = RecordWriter::create(&path).expect("created");
+        records.iter().for_each(|(key, record)| writer.write(*key, record).expect("written"));
+        writer.finish().expect("finished");
+        (folder, path)
+    }
+
+    #[test]
+    fn reads_the_golden_bytes() {
+        let (_folder, path) = set(&GOLDEN, "0\t0\n1\t40\n");
+        let file = RecordFile::open(path).expect("opened");
+        for (key, record) in golden() {
+            assert_eq!(file.read(key).expect("read"), record);
+            assert_eq!(file.label(key).expect("read"), record.label);
+        }
+    }
+
+    #[test]
+    fn writes_the_golden_bytes() {
+        let (_folder, path) = written(&golden());
+        assert_eq!(std::fs::read(&path).expect("read"), GOLDEN);
+        assert_eq!(std::fs::read_to_string(path.with_extension("idx")).expect("read"), "0\t0\n1\t40\n");
+    }
+
+    #[test]
+    fn a_payload_that_holds_the_magic_number_is_split_there() {
+        // Header 24 bytes, then "ab", two bytes, magic, "c": the magic lies at byte 28, a multiple of four.
+        let payload = [&b"ab12"[..], &MAGIC.to_le_bytes(), b"c"].concat();
+        let record = Record { label: Label::One(0.0), id: 0, id2: 0, payload };
+        let (_folder, path) = written(&[(0, record.clone())]);
+        let bytes = std::fs::read(&path).expect("read");
+        assert_eq!(u32_at(&bytes, 4), Some(FIRST << LENGTH_BITS | 28));
+        assert_eq!(u32_at(&bytes, 36), Some(MAGIC));
+        assert_eq!(u32_at(&bytes, 40), Some(LAST << LENGTH_BITS | 1));
+        assert_eq!(bytes.len(), 48);
+        assert_eq!(RecordFile::open(path).expect("opened").read(0).expect("read"), record);
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let open = |bytes: &[u8], index: &str, key: u64| {
+            let (_folder, path) = set(bytes, index);
+            RecordFile::open(path).and_then(|file| file.read(key)).expect_err("refused").to_string()
+        };
+        assert!(open(&GOLDEN[..70], "1\t40\n", 1).contains("past the end"));
+        assert!(open(&GOLDEN[..44], "1\t40\n", 1).contains("ends here"));
+        assert!(open(&GOLDEN, "1\t44\n", 1).contains("no record begins here"));
+        assert!(open(&GOLDEN, "1\t4000\n", 1).contains("past the end"));
+        assert!(open(&GOLDEN, "1 40\n", 1).contains("TAB"));
+        assert!(open(&GOLDEN, "1\t0\n1\t40\n", 1).contains("second time"));
+        assert!(open(&GOLDEN, "1\t40\n", 2).contains("no record 2"));
+        let patched = |at: usize, byte: u8| {
+            let mut bytes = GOLDEN;
+            bytes[at] = byte;
+            open(&bytes, "0\t0\n", 0)
+        };
+        assert!(patched(11, 0xff).contains("labels"));
+        assert!(patched(4, 20).contains("cut short"));
+        assert!(patched(7, 0x40).contains("out of order"));
+        // The first part of a record that never ends: what follows is a whole record.
+        assert!(patched(7, 0x20).contains("out of order"));
+    }
+
+    /// Bytes with many magic numbers in them, aligned and not.
+    fn payload() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            2 => Just(MAGIC.to_le_bytes().to_vec()),
+            1 => proptest::collection::vec(any::<u8>(), 0..6),
+            1 => proptest::collection::vec(any::<u8>(), 4),
+        ];
+        proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            payloads in proptest::collection::vec((payload(), proptest::collection::vec(-1e6f32..1e6, 1..4), any::<u64>()), 1..6)
+        ) {
+            let record = |(payload, labels, id): (Vec<u8>, Vec<f32>, u64)| {
+                let label = if labels.len() == 1 { Label::One(labels[0]) } else { Label::Many(labels) };
+                Record { label, id, id2: !id, payload }
+            };
+            let records: Vec<(u64, Record)> = payloads.into_iter().map(record).zip(0..).map(|(record, key)| (3 * key, record)).collect();
+            let (_folder, path) = written(&records);
+            let file = RecordFile::open(path).expect("opened");
+            for (key, record) in &records {
+                prop_assert_eq!(&file.read(*key).expect("read"), record);
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 1..200), at in 0u64..200) {
+            let mut bytes = bytes;
+            bytes.splice(0..bytes.len().min(4), MAGIC.to_le_bytes());
+            let (_folder, path) = set(&bytes, &format!("0\t0\n1\t{at}\n"));
+            if let Ok(file) = RecordFile::open(path) {
+                let _ = (file.read(0), file.read(1), file.label(0), file.label(1));
+            }
+        }
+    }
+}

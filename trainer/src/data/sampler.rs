@@ -68,3 +68,43 @@ impl Sampler {
         self.order.shuffle(&mut rng);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::Rng;
+
+    const START: Position = Position { epoch: 0, visited: 0 };
+
+    #[test]
+    fn every_epoch_visits_every_chip_once_in_another_order() {
+        let mut sampler = Sampler::new(7, 100, START);
+        let mut epoch = || (0..100).map(|_| sampler.visit().index).collect::<Vec<_>>();
+        let (first, second) = (epoch(), epoch());
+        assert_ne!(first, second);
+        for mut order in [first, second] {
+            order.sort_unstable();
+            assert_eq!(order, (0..100).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn from_any_position_it_goes_on_as_if_never_stopped() {
+        let mut sampler = Sampler::new(7, 10, START);
+        for _ in 0..35 {
+            let mut resumed = Sampler::new(7, 10, sampler.position());
+            let (mut a, mut b) = (sampler.visit(), resumed.visit());
+            assert_eq!((a.index, a.rng.random::<u64>()), (b.index, b.rng.random::<u64>()));
+            assert_eq!(sampler.position(), resumed.position());
+        }
+    }
+
+    #[test]
+    fn the_seed_changes_order_and_variation() {
+        let draw = |seed| {
+            let mut visit = Sampler::new(seed, 1000, START).visit();
+            (visit.index, visit.rng.random::<u64>())
+        };
+        assert_ne!(draw(1), draw(2));
+    }
+}

@@ -36,3 +36,20 @@ impl Distillation {
         Terms { direction, relation, sum }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_hand() {
+        // Student (1, 0) and (0, 1) after division by length; teacher (1, 0) and (0.6, 0.8).
+        let student = Tensor::from_slice2(&[[2.0f32, 0.0], [0.0, 0.5]]);
+        let teacher = Tensor::from_slice2(&[[1.0f32, 0.0], [0.6, 0.8]]);
+        let terms = Distillation { direction: 4.0, relation: 20.0 }.forward(&student, &teacher);
+        // 1 − cos: 0 and 0.2. Relations: 0 off the teacher's 0.6 twice, the diagonal is 1 in both.
+        assert!((terms.direction.double_value(&[]) - 0.1).abs() < 1e-6);
+        assert!((terms.relation.double_value(&[]) - 2.0 * 0.36 / 4.0).abs() < 1e-6);
+        assert!((terms.sum.double_value(&[]) - (0.4 + 3.6)).abs() < 1e-5);
+    }
+}

@@ -83,3 +83,42 @@ impl ModuleT for Bottleneck {
         if self.residual { ys + xs } else { ys }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Network, input};
+    use super::*;
+    use tch::{Device, Kind};
+
+    fn settings(embedding: i64, activation: Activation) -> NetSettings {
+        NetSettings { name: ENTRY.name.into(), embedding, activation }
+    }
+
+    #[test]
+    fn the_papers_parameter_count() {
+        let network = Network::build(&settings(128, Activation::Prelu), Device::Cpu).expect("a network");
+        // As deployed, each normalisation's scale folded into the convolution before it: the paper's table 2 states 0.99 M.
+        // By table 1 that is 976,000 weights, 9,792 shifts and 7,552 slopes.
+        let scales: usize =
+            network.variables().iter().filter(|(name, _)| name.ends_with("bn.weight")).map(|(_, w)| w.numel()).sum();
+        let deployed = network.parameters() - scales;
+        assert_eq!(deployed, 976_000 + 9_792 + 7_552);
+        assert_eq!((deployed as f64 / 1e4).round() / 100.0, 0.99);
+    }
+
+    #[test]
+    fn a_wider_embedding_adds_its_rows_alone() {
+        let count =
+            |embedding| Network::build(&settings(embedding, Activation::Relu), Device::Cpu).expect("a network").parameters();
+        assert_eq!(count(512) - count(128), 384 * (512 + 2));
+    }
+
+    #[test]
+    fn chips_to_embeddings_in_either_precision() {
+        let network = Network::build(&settings(512, Activation::Prelu), Device::Cpu).expect("a network");
+        for kind in [Kind::Float, Kind::BFloat16] {
+            let output = network.forward(&input::from_pixels(&[128; 2 * 112 * 112 * 3], kind, Device::Cpu), false);
+            assert_eq!((output.size(), output.kind()), (vec![2, 512], Kind::Float));
+        }
+    }
+}

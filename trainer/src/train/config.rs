@@ -70,6 +70,9 @@ pub struct Config {
     pub distil_relation: f64,
     /// Begin with the teacher's mean embedding of each identity as class matrix.
     pub classes_from_teacher: bool,
+    /// Keep the class matrix as it began: with few chips an identity, the teacher's means are better centres than can be learnt,
+    /// and the step is cheaper. *Fixed.*
+    pub classes_fixed: bool,
 
     /// sgd or adamw. *Fixed.*
     pub optimiser: Algorithm,
@@ -156,6 +159,7 @@ impl Default for Config {
             distil_direction: 4.0,
             distil_relation: 20.0,
             classes_from_teacher: false,
+            classes_fixed: false,
             optimiser: Algorithm::Sgd,
             momentum: 0.9,
             beta2: 0.999,
@@ -190,7 +194,7 @@ impl Default for Config {
 }
 
 /// Keys that must stay as they are when a run is resumed.
-const FIXED: [&str; 6] = ["seed", "network", "activation", "embedding", "loss", "optimiser"];
+const FIXED: [&str; 7] = ["seed", "network", "activation", "embedding", "loss", "optimiser", "classes_fixed"];
 
 impl Config {
     /// Reads a TOML file; relative paths in it are relative to the working folder. `changes` are `key=value` and win over it.
@@ -238,6 +242,7 @@ impl Config {
                 refuse("there is nothing to learn from: `loss_weight` is 0 and `teacher` is empty")
             }
             c if c.classes_from_teacher && c.teacher.as_os_str().is_empty() => refuse("`classes_from_teacher` needs a `teacher`"),
+            c if c.classes_fixed && !c.classes_from_teacher => refuse("`classes_fixed` needs `classes_from_teacher`"),
             _ => Ok(()),
         }
     }
@@ -311,4 +316,55 @@ fn changed(mut table: toml::Table, changes: &[String]) -> Result<toml::Table> {
         table.insert(key.trim().to_owned(), parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
     }
     Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config> {
+        Config::from_table(text.parse().expect("TOML"))
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = parse("data = \"a.rec\"\nlearning_rate = 0.1").expect_err("an unknown key").to_string();
+        assert!(error.contains("learning_rate") && error.contains("lr_warmup"), "{error}");
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        for line in
+            ["batch = 1", "steps = 0", "ema = 1.0", "lr = 0.0", "lr = nan", "mirror = 1.5", "loss_weight = 0", "threads = 0"]
+        {
+            assert!(parse(&format!("data = \"a.rec\"\n{line}")).is_err(), "{line}");
+        }
+        assert!(parse("batch = 64").expect_err("no data").to_string().contains("`data`"));
+    }
+
+    #[test]
+    fn changes_win_over_the_file_and_a_bare_word_is_a_string() {
+        let config = parse("data = \"a.rec\"").expect("a configuration");
+        let changes = ["lr=0.5", "lr_decay=cosine", "data=b.rec", "lr_steps=[1, 2]"].map(String::from);
+        let changed = config.resumed(&changes).expect("allowed changes");
+        assert_eq!((changed.lr, changed.lr_decay, changed.lr_steps.as_slice()), (0.5, Decay::Cosine, &[1, 2][..]));
+        assert_eq!(changed.data, Path::new("b.rec"));
+    }
+
+    #[test]
+    fn a_run_that_goes_on_keeps_what_fixes_it() {
+        let config = parse("data = \"a.rec\"").expect("a configuration");
+        for change in ["seed=2", "network=other", "activation=relu", "embedding=128", "loss=cosface", "optimiser=adamw"] {
+            let error = config.resumed(&[change.to_owned()]).expect_err(change).to_string();
+            assert!(error.contains("cannot change"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_presets_are_valid() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("presets");
+        for file in std::fs::read_dir(folder).expect("the presets") {
+            Config::open(file.expect("a preset").path(), &[]).expect("a valid preset");
+        }
+    }
 }

@@ -337,8 +337,11 @@ impl Run {
 }
 
 fn identity_loss(config: &Config, set: &ChipSet, device: Device) -> Result<(nn::VarStore, Box<dyn Loss>)> {
-    let variables = nn::VarStore::new(device);
+    let mut variables = nn::VarStore::new(device);
     let loss = loss::build(&variables.root(), &config.loss(set.identities()))?;
+    if config.classes_fixed {
+        variables.freeze();
+    }
     Ok((variables, loss))
 }
 
