@@ -9,15 +9,17 @@ mod embed;
 mod error;
 pub mod evaluation;
 mod face;
-mod file;
 mod frame;
 mod gallery;
 mod geometry;
 mod net;
 mod pack;
 mod quality;
+mod replace;
+mod session;
 mod template;
 mod track;
+mod verifier;
 
 pub use align::{AlignmentTemplate, Chip, align};
 pub use decide::{Calibration, Decision, FalseMatchRate, GroupRate, Groups, ImpostorTail, Liveness, OperatingPoint, Threshold};
@@ -26,6 +28,15 @@ pub use embed::{Embedding, ModelId, Score};
 pub use error::{Error, ErrorCode, Family, Result, Which};
 pub use face::{DetectionScore, Face, Landmarks};
 pub use frame::{Border, Frame, Limits, Orientation, Photo, Plane, Rotation, YuvMatrix, YuvRange};
+pub use gallery::{Gallery, Match};
 pub use geometry::{Point, Rect, Similarity};
-pub use pack::{ColourOrder, InputForm, Layout, Manifest, Pack, Part, PartKind};
+pub use pack::{
+    Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance, QualityPolicies,
+    RecogniserManifest, SelfTest,
+};
 pub use quality::{Pose, Quality, QualityPolicy, Reason};
+pub use replace::replace_file;
+pub use session::{Progress, VerifierSession};
+pub use template::{Enrolment, Template};
+pub use track::{BestFrame, Found, Guidance, Look, Sighting, Track, TrackPolicy};
+pub use verifier::{DEFAULT_FMR, Extraction, Purpose, Verification, Verifier, VerifierBuilder};

@@ -9,7 +9,7 @@ use crate::embed::{Embedding, ModelId, Recogniser, Score};
 use crate::error::{Error, ErrorCode, Result, Which};
 use crate::face::{Face, Landmarks};
 use crate::frame::Frame;
-use crate::pack::Pack;
+use crate::pack::{Pack, Part, PartKind, SelfTest};
 use crate::quality::{Quality, QualityPolicy, Reason};
 use crate::template::{Enrolment, Template};
 
@@ -125,6 +125,21 @@ impl VerifierBuilder {
         self
     }
 
+    /// Overrides whether the mirrored chip's output is added to each embedding. A change makes another model of it: its id differs,
+    /// and the pack's calibration and self-test, which were made the other way, are left out.
+    ///
+    /// # Errors
+    /// None that the pack did not already pass.
+    pub fn mirror_averaging(mut self, mirror: bool) -> Result<Self> {
+        if self.pack.manifest().recogniser.mirror != mirror {
+            let mut manifest = self.pack.manifest().clone();
+            manifest.recogniser.mirror = mirror;
+            (manifest.calibration, manifest.self_test) = (None, None);
+            self.pack = Pack::new(manifest, self.pack.parts().to_vec())?;
+        }
+        Ok(self)
+    }
+
     /// Loads the networks and runs the pack's self-test.
     ///
     /// # Errors
@@ -211,6 +226,24 @@ impl Verifier {
         self.inner.pack.model_id()
     }
 
+    /// The pack, carrying a self-test: this chip and the embedding that this machine gives it.
+    ///
+    /// # Errors
+    /// As [`Verifier::embed`].
+    pub fn pack_with_self_test(&self, chip: &Chip) -> Result<Pack> {
+        let pack = &self.inner.pack;
+        let embedding = self.embed(chip)?;
+        let mut manifest = pack.manifest().clone();
+        let test = SelfTest { chip: "self-test-chip".into(), embedding: "self-test-embedding".into(), min_cosine: 0.999 };
+        let mut parts: Vec<Part> =
+            pack.parts().iter().filter(|part| part.name != test.chip && part.name != test.embedding).cloned().collect();
+        parts.push(Part { name: test.chip.clone(), kind: PartKind::Chip, bytes: chip.rgb().to_vec() });
+        let values = embedding.values().iter().flat_map(|value| value.to_le_bytes()).collect();
+        parts.push(Part { name: test.embedding.clone(), kind: PartKind::Embedding, bytes: values });
+        manifest.self_test = Some(test);
+        Pack::new(manifest, parts)
+    }
+
     /// The threshold it decides at; `None` when the pack is not calibrated and nobody stated one.
     pub fn threshold(&self) -> Option<&Threshold> {
         self.inner.threshold.as_ref()
@@ -281,12 +314,8 @@ impl Verifier {
 
     fn extract_face(&self, frame: &Frame<'_>, face: Face, faces_found: usize, purpose: Purpose) -> Result<Extraction> {
         let chip = align(frame, &face.landmarks)?;
-        let quality = Quality::measure(frame, &face, &chip);
-        let policy = match purpose {
-            Purpose::Enrol => &self.inner.enrol,
-            Purpose::Verify => &self.inner.verify,
-        };
-        let reasons = policy.check(&quality);
+        let quality = Quality::measure(frame, &face, &chip).among(faces_found);
+        let reasons = self.quality_policy(purpose).check(&quality);
         if !reasons.is_empty() {
             let sentences: Vec<&str> = reasons.iter().map(Reason::sentence).collect();
             return Err(Error::new(ErrorCode::PoorQuality, sentences.join(" ")).with_reasons(reasons));
@@ -337,6 +366,19 @@ impl Verifier {
     /// [`ErrorCode::Uncalibrated`].
     pub fn decide(&self, score: Score) -> Result<Decision> {
         Ok(self.decides()?.decide(score))
+    }
+
+    /// The quality policy in force for this purpose.
+    pub fn quality_policy(&self, purpose: Purpose) -> &QualityPolicy {
+        match purpose {
+            Purpose::Enrol => &self.inner.enrol,
+            Purpose::Verify => &self.inner.verify,
+        }
+    }
+
+    /// The faces of a camera frame by a single look, whatever it finds: the next frame comes soon.
+    pub(crate) fn glance(&self, frame: &Frame<'_>) -> Result<Vec<Face>> {
+        self.inner.detector.detect(frame, &self.inner.search)
     }
 
     fn decides(&self) -> Result<&Threshold> {

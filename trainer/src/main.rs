@@ -1,1 +1,32 @@
-fn main(){}
+//! The command `trainer`.
+
+use clap::Parser;
+use trainer::cmd;
+
+/// Turns a folder of faces into a checked model.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Command {
+    #[command(subcommand)]
+    command: Subcommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+    Train(cmd::train::Arguments),
+    Teach(cmd::teach::Arguments),
+}
+
+fn main() -> std::process::ExitCode {
+    let result = match Command::parse().command {
+        Subcommand::Train(arguments) => cmd::train::run(&arguments),
+        Subcommand::Teach(arguments) => cmd::teach::run(&arguments),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("trainer: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

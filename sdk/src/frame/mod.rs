@@ -5,8 +5,10 @@
 //! [`Frame::sample`].
 
 mod camera;
-mod jpeg;
+#[cfg(test)]
+mod golden;
 mod orientation;
+mod outline;
 mod photo;
 mod sample;
 

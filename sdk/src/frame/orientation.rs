@@ -114,6 +114,7 @@ impl Orientation {
     }
 
     /// The map of coordinates, in any unit: `last_x` and `last_y` are those of the last stored column and row.
+    #[inline]
     pub(super) fn to_stored<T: Copy + Sub<Output = T>>(self, x: T, y: T, last_x: T, last_y: T) -> (T, T) {
         let last_across = if self.swaps_sides() { last_y } else { last_x };
         let x = if self.mirrored { last_across - x } else { x };

@@ -19,41 +19,65 @@ pub enum Border {
     Replicate,
 }
 
-/// Positions lie on a grid of 2⁻¹¹ pixel.
+/// Positions lie on a grid of 2⁻¹¹ pixel, and the four weights of a position add up to 2²².
 const GRID_BITS: u32 = 11;
-const GRID: i64 = 1 << GRID_BITS;
+const GRID: i32 = 1 << GRID_BITS;
+const WEIGHT_BITS: u32 = 2 * GRID_BITS;
 
-/// The most samples averaged each way for one output pixel. Beyond a shrink of 16 some frame pixels stay unread.
-const MOST_SAMPLES: u32 = 8;
+/// Fraction bits of the YUV conversion's factors.
+const FACTOR_BITS: u32 = 16;
+
+/// The most positions averaged each way for one output pixel. Beyond a shrink of 16 some frame pixels stay unread.
+const MOST_POSITIONS: u32 = 8;
+
+/// Output pixels worked on at once: enough for the compiler to vectorise, few enough for the stack.
+const CHUNK: usize = 64;
 
 impl Frame<'_> {
+    /// A copy of the whole frame, upright: `width · height · 3` bytes, RGB, rows from the top. To show or draw on; nothing in the SDK
+    /// needs it.
+    pub fn to_upright_rgb(&self) -> Vec<u8> {
+        let (width, height) = (self.width() as usize, self.height() as usize);
+        let mut rgb = vec![0; width * height * 3];
+        self.sample(&Similarity::IDENTITY, width, height, Border::Replicate, &mut rgb);
+        rgb
+    }
+
     /// Fills `rgb` (`width · height · 3` bytes, RGB, rows from the top) with what the upright frame shows through `to_frame`, which
     /// maps pixel positions of the output to pixel positions of the upright frame, centres at integers.
     ///
-    /// Each value is interpolated bilinearly between four pixels and rounded once, half up. Where one step of the output is longer
-    /// than two frame pixels, the mean of n × n positions spread evenly over the output pixel is taken instead of one, with n =
-    /// ⌈step / 2⌉ and at most 8: plain interpolation would skip frame pixels and alias.
+    /// Each value is interpolated bilinearly between four pixels and rounded once, half up. YUV is interpolated as such and then
+    /// converted, each pixel with the chroma of its 2 × 2 block. Where one step of the output is longer than two frame pixels, the
+    /// mean of n × n positions spread evenly over the output pixel takes the place of one, with n = ⌈step / 2⌉ and at most 8: plain
+    /// interpolation would skip frame pixels and alias.
     ///
     /// A position that is not a number counts as one outside the frame, to its upper left.
     pub(crate) fn sample(&self, to_frame: &Similarity, width: usize, height: usize, border: Border, rgb: &mut [u8]) {
         debug_assert_eq!(rgb.len(), width * height * 3);
-        let mut run = Run { frame: self, to_frame, width, height, border, rgb };
+        let mut output = Output { to_frame, width, border, rgb };
         match self.memory {
             Memory::Packed { bytes, row_stride, format } => match format {
-                Packed::Rgb8 => run.fill(Components::<3, 0, 1, 2> { bytes, row_stride }),
-                Packed::Bgr8 => run.fill(Components::<3, 2, 1, 0> { bytes, row_stride }),
-                Packed::Rgba8 => run.fill(Components::<4, 0, 1, 2> { bytes, row_stride }),
-                Packed::Bgra8 => run.fill(Components::<4, 2, 1, 0> { bytes, row_stride }),
-                Packed::Gray8 => run.fill(Components::<1, 0, 0, 0> { bytes, row_stride }),
+                Packed::Rgb8 => output.fill(self, Components::<3, 0, 1, 2> { bytes, row_stride }),
+                Packed::Bgr8 => output.fill(self, Components::<3, 2, 1, 0> { bytes, row_stride }),
+                Packed::Rgba8 => output.fill(self, Components::<4, 0, 1, 2> { bytes, row_stride }),
+                Packed::Bgra8 => output.fill(self, Components::<4, 2, 1, 0> { bytes, row_stride }),
+                Packed::Gray8 => output.fill(self, Components::<1, 0, 0, 0> { bytes, row_stride }),
             },
-            Memory::Yuv { y, u, v, matrix, range } => run.fill(Yuv { y, u, v, to_rgb: YuvToRgb::of(matrix, range) }),
+            Memory::Yuv { y, u, v, matrix, range } => output.fill(self, Yuv { y, u, v, to_rgb: YuvToRgb::of(matrix, range) }),
         }
     }
 }
 
-/// Stored pixels, read one at a time as RGB, 0…255.
+/// Stored pixels of one format: three components each, in whatever colour space they are stored.
 trait Pixels: Copy {
-    fn rgb(self, x: usize, y: usize) -> [i32; 3];
+    /// The pixel stored at (`x`, `y`).
+    fn at(self, x: usize, y: usize) -> [i32; 3];
+
+    /// The pixels stored at (`x`, `y`), (`x` + 1, `y`), (`x`, `y` + 1) and (`x` + 1, `y` + 1).
+    fn square(self, x: usize, y: usize) -> [[i32; 3]; 4];
+
+    /// A weighted sum of pixels as RGB, times 2^[`FACTOR_BITS`]; `weight` is the sum of their weights.
+    fn to_rgb(self, sum: [i64; 3], weight: i64) -> [i64; 3];
 }
 
 /// Packed pixels of `N` bytes with red, green and blue at these places.
@@ -65,10 +89,24 @@ struct Components<'a, const N: usize, const R: usize, const G: usize, const B: u
 
 impl<const N: usize, const R: usize, const G: usize, const B: usize> Pixels for Components<'_, N, R, G, B> {
     #[inline(always)]
-    fn rgb(self, x: usize, y: usize) -> [i32; 3] {
-        let at = y * self.row_stride + x * N;
-        let pixel = &self.bytes[at..at + N];
+    fn at(self, x: usize, y: usize) -> [i32; 3] {
+        let start = y * self.row_stride + x * N;
+        let pixel = &self.bytes[start..start + N];
         [i32::from(pixel[R]), i32::from(pixel[G]), i32::from(pixel[B])]
+    }
+
+    #[inline(always)]
+    fn square(self, x: usize, y: usize) -> [[i32; 3]; 4] {
+        let start = y * self.row_stride + x * N;
+        let above = &self.bytes[start..start + 2 * N];
+        let below = &self.bytes[start + self.row_stride..start + self.row_stride + 2 * N];
+        let pixel = |row: &[u8], at: usize| [i32::from(row[at + R]), i32::from(row[at + G]), i32::from(row[at + B])];
+        [pixel(above, 0), pixel(above, N), pixel(below, 0), pixel(below, N)]
+    }
+
+    #[inline(always)]
+    fn to_rgb(self, sum: [i64; 3], _weight: i64) -> [i64; 3] {
+        [sum[0] << FACTOR_BITS, sum[1] << FACTOR_BITS, sum[2] << FACTOR_BITS]
     }
 }
 
@@ -83,9 +121,34 @@ struct Yuv<'a> {
 
 impl Pixels for Yuv<'_> {
     #[inline(always)]
-    fn rgb(self, x: usize, y: usize) -> [i32; 3] {
-        let at = |plane: Plane<'_>, x: usize, y: usize| i32::from(plane.bytes[y * plane.row_stride + x * plane.pixel_stride]);
-        self.to_rgb.apply(at(self.y, x, y), at(self.u, x / 2, y / 2), at(self.v, x / 2, y / 2))
+    fn at(self, x: usize, y: usize) -> [i32; 3] {
+        let chroma = |plane: Plane<'_>| i32::from(plane.bytes[y / 2 * plane.row_stride + x / 2 * plane.pixel_stride]);
+        [i32::from(self.y.bytes[y * self.y.row_stride + x]), chroma(self.u), chroma(self.v)]
+    }
+
+    #[inline(always)]
+    fn square(self, x: usize, y: usize) -> [[i32; 3]; 4] {
+        let start = y * self.y.row_stride + x;
+        let above = &self.y.bytes[start..start + 2];
+        let below = &self.y.bytes[start + self.y.row_stride..start + self.y.row_stride + 2];
+        let chroma = |plane: Plane<'_>| {
+            let (left, right) = (x / 2 * plane.pixel_stride, x.div_ceil(2) * plane.pixel_stride);
+            let (above, below) = (y / 2 * plane.row_stride, y.div_ceil(2) * plane.row_stride);
+            let at = |start: usize| i32::from(plane.bytes[start]);
+            [at(above + left), at(above + right), at(below + left), at(below + right)]
+        };
+        let (u, v) = (chroma(self.u), chroma(self.v));
+        [
+            [i32::from(above[0]), u[0], v[0]],
+            [i32::from(above[1]), u[1], v[1]],
+            [i32::from(below[0]), u[2], v[2]],
+            [i32::from(below[1]), u[3], v[3]],
+        ]
+    }
+
+    #[inline(always)]
+    fn to_rgb(self, sum: [i64; 3], weight: i64) -> [i64; 3] {
+        self.to_rgb.apply(sum, weight)
     }
 }
 
@@ -93,180 +156,209 @@ impl Pixels for Yuv<'_> {
 /// the full range JFIF 1.02.
 #[derive(Clone, Copy)]
 struct YuvToRgb {
-    black: i32,
-    y: i32,
-    v_red: i32,
-    u_green: i32,
-    v_green: i32,
-    u_blue: i32,
+    black: i64,
+    y: i64,
+    v_red: i64,
+    u_green: i64,
+    v_green: i64,
+    u_blue: i64,
 }
 
 impl YuvToRgb {
     const fn of(matrix: YuvMatrix, range: YuvRange) -> YuvToRgb {
-        const TABLES: [YuvToRgb; 4] = [
-            YuvToRgb::new(0.299, 0.114, YuvRange::Full),
-            YuvToRgb::new(0.299, 0.114, YuvRange::Video),
-            YuvToRgb::new(0.2126, 0.0722, YuvRange::Full),
-            YuvToRgb::new(0.2126, 0.0722, YuvRange::Video),
-        ];
-        TABLES[matrix as usize * 2 + range as usize]
-    }
-
-    const fn new(red: f64, blue: f64, range: YuvRange) -> YuvToRgb {
-        let (black, y, c) = match range {
-            YuvRange::Full => (0, 1.0, 1.0),
-            YuvRange::Video => (16, 255.0 / 219.0, 255.0 / 224.0),
-        };
-        let green = 1.0 - red - blue;
-        YuvToRgb {
-            black,
-            y: fixed(y),
-            v_red: fixed(c * 2.0 * (1.0 - red)),
-            u_green: fixed(c * 2.0 * blue * (1.0 - blue) / green),
-            v_green: fixed(c * 2.0 * red * (1.0 - red) / green),
-            u_blue: fixed(c * 2.0 * (1.0 - blue)),
+        const BT601: [YuvToRgb; 2] = YuvToRgb::both(0.299, 0.114);
+        const BT709: [YuvToRgb; 2] = YuvToRgb::both(0.2126, 0.0722);
+        match matrix {
+            YuvMatrix::Bt601 => BT601[range as usize],
+            YuvMatrix::Bt709 => BT709[range as usize],
         }
     }
 
-    /// Luma codes below black count as black, as in OpenCV.
+    /// Full and video range.
+    const fn both(red: f64, blue: f64) -> [YuvToRgb; 2] {
+        [YuvToRgb::new(red, blue, 0, 255.0, 255.0), YuvToRgb::new(red, blue, 16, 219.0, 224.0)]
+    }
+
+    const fn new(red: f64, blue: f64, black: i64, luma_span: f64, chroma_span: f64) -> YuvToRgb {
+        let (green, chroma) = (1.0 - red - blue, 2.0 * 255.0 / chroma_span);
+        YuvToRgb {
+            black,
+            y: fixed(255.0 / luma_span),
+            v_red: fixed(chroma * (1.0 - red)),
+            u_green: fixed(chroma * blue * (1.0 - blue) / green),
+            v_green: fixed(chroma * red * (1.0 - red) / green),
+            u_blue: fixed(chroma * (1.0 - blue)),
+        }
+    }
+
+    /// Luma below black counts as black, as in OpenCV.
     #[inline(always)]
-    fn apply(self, y: i32, u: i32, v: i32) -> [i32; 3] {
-        let (u, v) = (u - 128, v - 128);
-        let y = (y - self.black).max(0) * self.y + (1 << 15);
-        [y + self.v_red * v, y - self.u_green * u - self.v_green * v, y + self.u_blue * u].map(|c| (c >> 16).clamp(0, 255))
+    fn apply(self, [y, u, v]: [i64; 3], weight: i64) -> [i64; 3] {
+        let (u, v) = (u - 128 * weight, v - 128 * weight);
+        let y = (y - self.black * weight).max(0) * self.y;
+        let most = (255 * weight) << FACTOR_BITS;
+        let (red, green, blue) = (y + self.v_red * v, y - self.u_green * u - self.v_green * v, y + self.u_blue * u);
+        [red.clamp(0, most), green.clamp(0, most), blue.clamp(0, most)]
     }
 }
 
-/// A positive factor in 16.16 fixed point, rounded.
-const fn fixed(factor: f64) -> i32 {
-    (factor * 65536.0 + 0.5) as i32
+/// A positive factor with [`FACTOR_BITS`] fraction bits, rounded.
+const fn fixed(factor: f64) -> i64 {
+    (factor * (1 << FACTOR_BITS) as f64 + 0.5) as i64
 }
 
-/// One call of [`Frame::sample`].
-struct Run<'r, 'a> {
-    frame: &'r Frame<'a>,
+/// What one call of [`Frame::sample`] fills.
+struct Output<'r> {
     to_frame: &'r Similarity,
     width: usize,
-    height: usize,
     border: Border,
     rgb: &'r mut [u8],
 }
 
-impl Run<'_, '_> {
-    fn fill<P: Pixels>(&mut self, pixels: P) {
-        if self.width == 0 {
-            return;
-        }
-        let reader = Reader::new(self.frame, pixels, self.border);
-        let map = self.to_frame;
-        let n = samples_per_side(map.scale());
-        for (v, row) in self.rgb.chunks_exact_mut(self.width * 3).take(self.height).enumerate() {
-            for (u, out) in row.chunks_exact_mut(3).enumerate() {
-                let value = if n == 1 {
-                    reader.bilinear(map, u as f64, v as f64).map(|sum| (sum + (1 << (2 * GRID_BITS - 1))) >> (2 * GRID_BITS))
-                } else {
-                    reader.mean(map, u as f64, v as f64, n)
-                };
-                for (out, value) in out.iter_mut().zip(value) {
-                    *out = value as u8;
+impl Output<'_> {
+    fn fill<P: Pixels>(&mut self, frame: &Frame<'_>, pixels: P) {
+        let reader = Reader { pixels, columns: frame.stored_width as i32, rows: frame.stored_height as i32, border: self.border };
+        let n = positions_per_side(self.to_frame.scale());
+        let mean = Mean::of(n * n);
+        let offset = |i: u32| f64::from(2 * i + 1) / f64::from(2 * n) - 0.5;
+        let (mut xs, mut ys) = ([0; CHUNK], [0; CHUNK]);
+        for (v, row) in self.rgb.chunks_exact_mut((self.width * 3).max(1)).enumerate() {
+            for (chunk, out) in row.chunks_mut(CHUNK * 3).enumerate() {
+                let mut sums = [Sum::default(); CHUNK];
+                let sums = &mut sums[..out.len() / 3];
+                for (j, i) in (0..n).flat_map(|j| (0..n).map(move |i| (j, i))) {
+                    let u = (chunk * CHUNK) as f64 + offset(i);
+                    stored_positions(frame, self.to_frame, u, v as f64 + offset(j), &mut xs, &mut ys);
+                    for (sum, (x, y)) in sums.iter_mut().zip(xs.iter().zip(&ys)) {
+                        reader.add(sum, *x, *y);
+                    }
+                }
+                for (out, sum) in out.chunks_exact_mut(3).zip(sums.iter()) {
+                    [out[0], out[1], out[2]] = reader.rounded(sum, &mean);
                 }
             }
         }
     }
 }
 
-/// n = ⌈step / 2⌉, from 1 to [`MOST_SAMPLES`].
-fn samples_per_side(step: f64) -> u32 {
+/// n = ⌈step / 2⌉, from 1 to [`MOST_POSITIONS`].
+fn positions_per_side(step: f64) -> u32 {
     let mut n = 1;
-    while n < MOST_SAMPLES && f64::from(2 * n) < step {
+    while n < MOST_POSITIONS && f64::from(2 * n) < step {
         n += 1;
     }
     n
 }
 
-/// Stored pixels with what is needed to read them at positions of the upright frame.
-struct Reader<'r, 'a, P> {
-    frame: &'r Frame<'a>,
-    pixels: P,
-    border: Border,
-    /// The highest upright positions of use: one pixel beyond the last.
-    limit: (f64, f64),
-    /// The last stored column and row, on the grid.
-    last: (i64, i64),
-}
-
-impl<'r, 'a, P: Pixels> Reader<'r, 'a, P> {
-    fn new(frame: &'r Frame<'a>, pixels: P, border: Border) -> Self {
-        Reader {
-            frame,
-            pixels,
-            border,
-            limit: (f64::from(frame.width()), f64::from(frame.height())),
-            last: ((i64::from(frame.stored_width) - 1) * GRID, (i64::from(frame.stored_height) - 1) * GRID),
-        }
+/// The stored grid positions of [`CHUNK`] output positions, from (`u`, `v`) to the right.
+#[inline]
+fn stored_positions(frame: &Frame<'_>, map: &Similarity, u: f64, v: f64, xs: &mut [i32; CHUNK], ys: &mut [i32; CHUNK]) {
+    let (width, height) = (f64::from(frame.width()), f64::from(frame.height()));
+    for (k, (x, y)) in (0i32..).zip(xs.iter_mut().zip(ys.iter_mut())) {
+        let u = u + f64::from(k);
+        *x = on_grid(map.a * u - map.b * v + map.tx, width);
+        *y = on_grid(map.b * u + map.a * v + map.ty, height);
     }
-
-    /// The interpolated colour at the output position (`u`, `v`), times 2²².
-    #[inline(always)]
-    fn bilinear(&self, map: &Similarity, u: f64, v: f64) -> [i32; 3] {
-        let x = on_grid(map.a * u - map.b * v + map.tx, self.limit.0);
-        let y = on_grid(map.b * u + map.a * v + map.ty, self.limit.1);
-        let (x, y) = self.frame.orientation.to_stored(x, y, self.last.0, self.last.1);
-        let (right, below) = ((x & (GRID - 1)) as i32, (y & (GRID - 1)) as i32);
-        let (left, above) = (GRID as i32 - right, GRID as i32 - below);
-        let (column, row) = (x >> GRID_BITS, y >> GRID_BITS);
-        let inside = x >= 0 && y >= 0 && x < self.last.0 && y < self.last.1;
-        let taps = if inside {
-            let (column, row) = (column as usize, row as usize);
-            [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| self.pixels.rgb(column + dx, row + dy))
-        } else {
-            [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| self.near_edge(column + dx, row + dy))
-        };
-        let weights = [left * above, right * above, left * below, right * below];
-        let mut sum = [0; 3];
-        for (tap, weight) in taps.iter().zip(weights) {
-            for (sum, value) in sum.iter_mut().zip(tap) {
-                *sum += value * weight;
-            }
-        }
-        sum
-    }
-
-    /// The mean colour of n × n positions spread evenly over the output pixel around (`u`, `v`).
-    fn mean(&self, map: &Similarity, u: f64, v: f64, n: u32) -> [i32; 3] {
-        let offset = |i: u32| f64::from(2 * i + 1) / f64::from(2 * n) - 0.5;
-        let mut sum = [0u64; 3];
-        for j in 0..n {
-            for i in 0..n {
-                let one = self.bilinear(map, u + offset(i), v + offset(j));
-                for (sum, one) in sum.iter_mut().zip(one) {
-                    *sum += one as u64;
-                }
-            }
-        }
-        let count = u64::from(n * n) << (2 * GRID_BITS);
-        sum.map(|sum| ((sum + count / 2) / count) as i32)
-    }
-
-    /// The stored pixel, or what the border puts in its place.
-    #[cold]
-    fn near_edge(&self, column: i64, row: i64) -> [i32; 3] {
-        let (last_column, last_row) = (i64::from(self.frame.stored_width) - 1, i64::from(self.frame.stored_height) - 1);
-        let (x, y) = (column.clamp(0, last_column), row.clamp(0, last_row));
-        match self.border {
-            Border::Constant(colour) if (x, y) != (column, row) => colour.map(i32::from),
-            _ => self.pixels.rgb(x as usize, y as usize),
-        }
+    let (last_x, last_y) = ((frame.stored_width as i32 - 1) * GRID, (frame.stored_height as i32 - 1) * GRID);
+    for (x, y) in xs.iter_mut().zip(ys) {
+        (*x, *y) = frame.orientation.to_stored(*x, *y, last_x, last_y);
     }
 }
 
-/// The position rounded to the grid, half up, after bringing it to −2…`limit`: beyond that nothing changes any more. Not a number
-/// becomes −2.
+/// The position on the grid, after bringing it to −2…`limit`: beyond that nothing changes any more. Not a number becomes −2.
 #[inline(always)]
-fn on_grid(position: f64, limit: f64) -> i64 {
+fn on_grid(position: f64, limit: f64) -> i32 {
+    // Between 2⁵² and 2⁵³ doubles are the integers, so this addition rounds to the nearest one, ties to even, and leaves it in the
+    // low bits. It is one instruction everywhere, where a conversion is several.
+    const INTEGERS: f64 = (3u64 << 51) as f64;
     let position = position.max(-2.0).min(limit);
-    // The conversion cuts towards zero, so the value is made positive first.
-    (position * GRID as f64 + (2 * GRID) as f64 + 0.5) as i64 - 2 * GRID
+    (position * GRID as f64 + INTEGERS).to_bits() as i32
+}
+
+/// A weighted sum of stored pixels and border.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    components: [i64; 3],
+    /// The weight that fell outside the frame: the border's.
+    outside: i64,
+}
+
+/// Stored pixels and what surrounds them.
+struct Reader<P> {
+    pixels: P,
+    columns: i32,
+    rows: i32,
+    border: Border,
+}
+
+impl<P: Pixels> Reader<P> {
+    /// Adds the four pixels around the stored position (`x`, `y`), weights by closeness.
+    #[inline(always)]
+    fn add(&self, sum: &mut Sum, x: i32, y: i32) {
+        let (column, row) = (x >> GRID_BITS, y >> GRID_BITS);
+        let (right, below) = (x & (GRID - 1), y & (GRID - 1));
+        let (left, above) = (GRID - right, GRID - below);
+        let weights = [left * above, right * above, left * below, right * below];
+        // As unsigned numbers, negative ones are large.
+        if (column as u32) < (self.columns - 1) as u32 && (row as u32) < (self.rows - 1) as u32 {
+            let [a, b, c, d] = self.pixels.square(column as usize, row as usize);
+            for (i, sum) in sum.components.iter_mut().enumerate() {
+                *sum += i64::from(a[i] * weights[0] + b[i] * weights[1] + c[i] * weights[2] + d[i] * weights[3]);
+            }
+        } else {
+            self.add_at_edge(sum, column, row, weights);
+        }
+    }
+
+    #[inline(never)]
+    fn add_at_edge(&self, sum: &mut Sum, column: i32, row: i32, weights: [i32; 4]) {
+        for (i, weight) in (0..).zip(weights) {
+            let (x, y) = (column + i % 2, row + i / 2);
+            let nearest = (x.clamp(0, self.columns - 1), y.clamp(0, self.rows - 1));
+            if nearest != (x, y) && self.border != Border::Replicate {
+                sum.outside += i64::from(weight);
+                continue;
+            }
+            let pixel = self.pixels.at(nearest.0 as usize, nearest.1 as usize);
+            for (sum, component) in sum.components.iter_mut().zip(pixel) {
+                *sum += i64::from(component * weight);
+            }
+        }
+    }
+
+    /// The colour of a sum over so many positions.
+    #[inline(always)]
+    fn rounded(&self, sum: &Sum, mean: &Mean) -> [u8; 3] {
+        let mut rgb = self.pixels.to_rgb(sum.components, mean.whole - sum.outside);
+        if let Border::Constant(colour) = self.border {
+            for (value, border) in rgb.iter_mut().zip(colour) {
+                *value += (i64::from(border) * sum.outside) << FACTOR_BITS;
+            }
+        }
+        [mean.rounded(rgb[0]), mean.rounded(rgb[1]), mean.rounded(rgb[2])]
+    }
+}
+
+/// The division of a sum over several positions.
+struct Mean {
+    /// The weights of all positions together.
+    whole: i64,
+    /// 2²² / positions, rounded up: multiplying by it divides exactly what is at most 255 · positions ≤ 255 · 8².
+    reciprocal: u32,
+}
+
+impl Mean {
+    fn of(positions: u32) -> Mean {
+        Mean { whole: i64::from(positions) << WEIGHT_BITS, reciprocal: (1u32 << 22).div_ceil(positions) }
+    }
+
+    /// A sum with [`WEIGHT_BITS`] + [`FACTOR_BITS`] fraction bits, divided and rounded half up.
+    #[inline(always)]
+    fn rounded(&self, sum: i64) -> u8 {
+        let halves_added = sum + (self.whole << FACTOR_BITS >> 1);
+        // Dropping the fraction first does not change a quotient whose fraction is dropped.
+        (((halves_added >> (WEIGHT_BITS + FACTOR_BITS)) as u32 * self.reciprocal) >> 22) as u8
+    }
 }
 
 #[cfg(test)]
@@ -297,18 +389,27 @@ mod tests {
         rgb
     }
 
-    /// The stored form of an upright RGB picture, by the public pixel map.
-    fn stored(upright: &[u8], width: u32, height: u32, orientation: Orientation) -> (Vec<u8>, u32, u32) {
+    /// The stored form of an upright plane of `size` bytes a pixel, by the public pixel map.
+    fn stored(upright: &[u8], width: u32, height: u32, size: usize, orientation: Orientation) -> (Vec<u8>, u32, u32) {
         let (w, h) = orientation.upright_size(width, height);
         let mut bytes = Vec::new();
-        for y in 0..h {
-            for x in 0..w {
-                let (ux, uy) = orientation.upright_pixel(x, y, w, h).unwrap();
-                let at = (uy * width + ux) as usize * 3;
-                bytes.extend_from_slice(&upright[at..at + 3]);
-            }
+        for (x, y) in (0..h).flat_map(|y| (0..w).map(move |x| (x, y))) {
+            let (x, y) = orientation.upright_pixel(x, y, w, h).unwrap();
+            let at = (y * width + x) as usize * size;
+            bytes.extend_from_slice(&upright[at..at + size]);
         }
         (bytes, w, h)
+    }
+
+    #[test]
+    fn means_are_exact_quotients() {
+        for positions in (1..=MOST_POSITIONS).map(|n| n * n) {
+            let mean = Mean::of(positions);
+            for sum in 0..=255 * positions {
+                let value = mean.rounded(i64::from(sum) << (WEIGHT_BITS + FACTOR_BITS));
+                assert_eq!(u32::from(value), (2 * sum + positions) / (2 * positions), "{sum} / {positions}");
+            }
+        }
     }
 
     #[test]
@@ -347,6 +448,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_orientation_of_yuv_gives_the_same_bytes() {
+        let (y, uv) = (noise(32 * 22), noise(16 * 11 * 2));
+        let map = Similarity { a: 0.9, b: 0.4, tx: 3.3, ty: -2.1 };
+        let read = |orientation: Orientation| {
+            let (y, w, h) = stored(&y, 32, 22, 1, orientation);
+            let (uv, cw, _) = stored(&uv, 16, 11, 2, orientation);
+            let luma = Plane { bytes: &y, row_stride: w as usize, pixel_stride: 1 };
+            let chroma = Plane { bytes: &uv, row_stride: cw as usize * 2, pixel_stride: 2 };
+            let frame = Frame::nv12(luma, chroma, w, h, YuvMatrix::Bt709, YuvRange::Video).unwrap();
+            sampled(&frame.with_orientation(orientation), &map, (24, 18), Border::Constant([90, 80, 70]))
+        };
+        for value in 2..=8 {
+            assert_eq!(read(Orientation::from_exif(value).unwrap()), read(Orientation::UPRIGHT), "EXIF {value}");
+        }
+    }
+
     proptest! {
         #[test]
         fn every_orientation_gives_the_same_bytes(
@@ -358,7 +476,7 @@ mod tests {
             let expected = sampled(&Frame::rgb8(&rgb, 31, 22, 93).unwrap(), &map, (17, 12), border);
             for value in 1..=8 {
                 let orientation = Orientation::from_exif(value).unwrap();
-                let (bytes, w, h) = stored(&rgb, 31, 22, orientation);
+                let (bytes, w, h) = stored(&rgb, 31, 22, 3, orientation);
                 let frame = Frame::rgb8(&bytes, w, h, w as usize * 3).unwrap().with_orientation(orientation);
                 prop_assert_eq!((frame.width(), frame.height()), (31, 22));
                 prop_assert_eq!(&sampled(&frame, &map, (17, 12), border), &expected, "EXIF {}", value);

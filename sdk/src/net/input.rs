@@ -26,7 +26,9 @@ impl InputForm {
                 }
             }
             Layout::Nhwc => {
-                input.extend(rgb.chunks_exact(3).flat_map(|pixel| [0, 1, 2].map(|channel| value(channel, pixel[source(channel)]))));
+                input.extend(
+                    rgb.chunks_exact(3).flat_map(|pixel| [0, 1, 2].map(|channel| value(channel, pixel[source(channel)]))),
+                );
             }
         }
     }
@@ -39,7 +41,8 @@ mod tests {
     #[test]
     fn order_and_layout_are_those_of_the_form() {
         let rgb = [1, 2, 3, 11, 12, 13];
-        let form = |layout, colour| InputForm { width: 2, height: 1, layout, colour, mean: [1.0, 0.0, 0.0], scale: [2.0, 1.0, 1.0] };
+        let form =
+            |layout, colour| InputForm { width: 2, height: 1, layout, colour, mean: [1.0, 0.0, 0.0], scale: [2.0, 1.0, 1.0] };
         let fill = |form: InputForm| {
             let mut input = Vec::new();
             form.append(&rgb, &mut input);

@@ -90,12 +90,7 @@ impl Network {
         Ok(Network { plan, input_shape: input_shape.to_vec(), output_names: signature.output_names })
     }
 
-    /// The input's shape.
-    pub(crate) fn input_shape(&self) -> &[usize] {
-        &self.input_shape
-    }
-
-    /// Runs the graph on one input, in the order of [`Network::input_shape`]; outputs come in the file's order.
+    /// Runs the graph on one input, in the order of the input's axes; outputs come in the file's order.
     ///
     /// # Errors
     /// [`ErrorCode::NetworkFailed`] when the input's length does not fit or the runtime fails.

@@ -191,3 +191,67 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> Vec<Part> {
+        let part = |name: &str, kind, bytes: &[u8]| Part { name: name.into(), kind, bytes: bytes.to_vec() };
+        vec![
+            part("detector", PartKind::Onnx, &[7; 100]),
+            part("empty", PartKind::Text, b""),
+            part("later", PartKind::Other(99), b"x"),
+        ]
+    }
+
+    fn code(bytes: &[u8]) -> Option<ErrorCode> {
+        read(bytes).err().map(|e| e.code())
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let (manifest, read) = read(&write(b"{}", &parts())).unwrap();
+        assert_eq!((&manifest[..], read), (&b"{}"[..], parts()));
+    }
+
+    #[test]
+    fn every_prefix_is_refused() {
+        let bytes = write(b"{}", &parts());
+        for length in 0..bytes.len() {
+            let expected = if length < 4 { ErrorCode::NotAPack } else { ErrorCode::TruncatedPack };
+            assert_eq!(code(&bytes[..length]), Some(expected), "{length}");
+        }
+    }
+
+    #[test]
+    fn every_changed_bit_is_refused() {
+        let bytes = write(b"{}", &parts());
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut altered = bytes.clone();
+                altered[at] ^= 1 << bit;
+                assert!(read(&altered).is_err(), "byte {at}, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_fault_has_its_own_error() {
+        let bytes = write(b"{}", &parts());
+        let with = |at: usize, value: &[u8]| {
+            let mut altered = bytes.clone();
+            altered[at..at + value.len()].copy_from_slice(value);
+            code(&altered)
+        };
+        assert_eq!(with(0, b"PK\x03\x04"), Some(ErrorCode::NotAPack));
+        assert_eq!(with(4, &2u32.to_le_bytes()), Some(ErrorCode::UnknownPackVersion));
+        assert_eq!(with(8, &u64::MAX.to_le_bytes()), Some(ErrorCode::TruncatedPack));
+        assert_eq!(with(16, &u64::MAX.to_le_bytes()), Some(ErrorCode::PackTooLarge));
+        assert_eq!(with(24, &u32::MAX.to_le_bytes()), Some(ErrorCode::PackTooLarge));
+        assert_eq!(with(bytes.len() - 64, b"y"), Some(ErrorCode::AlteredPack));
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert_eq!(code(&longer), Some(ErrorCode::AlteredPack));
+    }
+}

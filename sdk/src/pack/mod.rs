@@ -12,10 +12,12 @@ use sha2::{Digest, Sha256};
 
 use crate::embed::ModelId;
 use crate::error::{Error, ErrorCode, Result};
+use crate::replace::replace_file;
 
 pub use container::{Part, PartKind};
 pub use manifest::{
-    Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Provenance, QualityPolicies, RecogniserManifest, SelfTest,
+    Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Provenance, QualityPolicies, RecogniserManifest,
+    SelfTest,
 };
 
 /// The most bytes of a pack that is opened without saying otherwise.
@@ -74,7 +76,10 @@ impl Pack {
         let manifest = Manifest::from_json(&manifest.to_json())?;
         for (index, part) in parts.iter().enumerate() {
             if part.name.is_empty() || part.name.len() > container::NAME || part.name.contains('\0') {
-                return Err(Error::new(ErrorCode::InvalidManifest, format!("part {index} has a name of {} bytes", part.name.len())));
+                return Err(Error::new(
+                    ErrorCode::InvalidManifest,
+                    format!("part {index} has a name of {} bytes", part.name.len()),
+                ));
             }
             if parts[..index].iter().any(|other| other.name == part.name) {
                 return Err(Error::new(ErrorCode::InvalidManifest, format!("two parts are named {:?}", part.name)));
@@ -82,9 +87,7 @@ impl Pack {
         }
         let find = |name: &str, kind: PartKind| match parts.iter().find(|part| part.name == name) {
             Some(part) if part.kind == kind => Ok(part),
-            Some(part) => {
-                Err(Error::new(ErrorCode::MissingPackPart, format!("part {name:?} is {:?}, not {kind:?}", part.kind)))
-            }
+            Some(part) => Err(Error::new(ErrorCode::MissingPackPart, format!("part {name:?} is {:?}, not {kind:?}", part.kind))),
             None => Err(Error::new(ErrorCode::MissingPackPart, format!("there is no part {name:?}"))),
         };
         let detector = find(&manifest.detector.part, PartKind::Onnx)?;
@@ -107,7 +110,7 @@ impl Pack {
     /// # Errors
     /// [`ErrorCode::CannotWrite`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        crate::file::replace(path.as_ref(), &self.to_bytes())
+        replace_file(path, |to| to.write_all(&self.to_bytes()))
     }
 
     /// The description.

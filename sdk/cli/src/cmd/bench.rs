@@ -28,7 +28,8 @@ struct Stage {
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     let bytes = match args.picture.as_os_str() == "-" {
         true => Vec::new(),
-        false => std::fs::read(&args.picture).map_err(|e| veriface::Error::new(veriface::ErrorCode::CannotRead, e.to_string()).in_file(&args.picture))?,
+        false => std::fs::read(&args.picture)
+            .map_err(|e| veriface::Error::new(veriface::ErrorCode::CannotRead, e.to_string()).in_file(&args.picture))?,
     };
     let started = Instant::now();
     let verifier = setup.lenient_verifier(FaceRule::Largest)?;

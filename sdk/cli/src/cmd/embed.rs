@@ -23,7 +23,7 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     let embed = |path: &Path| {
         let photo = inputs::open(path)?;
         if args.aligned {
-            return verifier.embed(&Chip::from_aligned_frame(&photo.frame())?);
+            return verifier.embed(&Chip::from_aligned(photo.frame().to_upright_rgb())?);
         }
         Ok(verifier.extract(&photo, Purpose::Verify)?.embedding)
     };

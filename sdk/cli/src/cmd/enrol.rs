@@ -22,10 +22,13 @@ pub struct Args {
     /// Which face is meant where there are several
     #[arg(long, value_enum, default_value_t = FaceRule::Only)]
     face: FaceRule,
+    /// Enrol even faces that the quality policy refuses
+    #[arg(long)]
+    any_quality: bool,
 }
 
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
-    let verifier = setup.verifier(args.face)?;
+    let verifier = if args.any_quality { setup.lenient_verifier(args.face) } else { setup.verifier(args.face) }?;
     let pictures = args.inputs.expand()?;
     let embed = |(index, path): (usize, &PathBuf)| {
         let extraction = inputs::open(path).and_then(|photo| verifier.extract(&photo, Purpose::Enrol));
@@ -39,14 +42,16 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     if let (Some(path), Some(name)) = (&args.gallery, &args.name) {
         let mut gallery = match path.exists() {
             true => Gallery::open(path)?,
-            false => Gallery::new(verifier.model_id(), enrolment.template.embedding().values().len())?,
+            false => Gallery::new(verifier.model_id(), enrolment.template.embedding().dimension())?,
         };
-        gallery.add(name, enrolment.template.embedding()).map_err(|e| e.in_file(path))?;
+        gallery.add(name, &enrolment.template).map_err(|e| e.in_file(path))?;
         gallery.save(path)?;
     }
     let outliers: Vec<_> = enrolment.outliers.iter().filter_map(|index| pictures.get(*index)).collect();
     if setup.json {
-        print_line(serde_json::json!({ "pictures": pictures.len(), "outliers": outliers, "model": verifier.model_id().to_string() }))?;
+        print_line(
+            serde_json::json!({ "pictures": pictures.len(), "outliers": outliers, "model": verifier.model_id().to_string() }),
+        )?;
     } else {
         print_line(format_args!("enrolled from {} pictures", pictures.len()))?;
         for outlier in outliers {

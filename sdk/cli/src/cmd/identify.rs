@@ -26,17 +26,17 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     let mut nobody = true;
     let identify = |path: &Path| {
         let embedding = verifier.extract(&inputs::open(path)?, Purpose::Verify)?.embedding;
-        gallery.search(&embedding, args.candidates)
+        let matches = gallery.search(&embedding, args.candidates)?;
+        Ok(matches.into_iter().map(|found| (found.name.to_string(), found.score)).collect::<Vec<_>>())
     };
     let outcome = inputs::for_each(setup, &args.inputs.expand()?, identify, |path, matches| {
-        let candidates = matches
-            .iter()
-            .map(|found| Ok((found.name.as_str(), verifier.decide(found.score)?)))
-            .collect::<Result<Vec<_>>>()?;
+        let candidates = matches.iter().map(|(name, score)| Ok((name, verifier.decide(*score)?))).collect::<Result<Vec<_>>>()?;
         nobody &= candidates.iter().all(|(_, decision)| !decision.same);
         if setup.json {
-            let candidates: Vec<_> =
-                candidates.iter().map(|(name, d)| serde_json::json!({ "name": name, "score": d.score, "same": d.same })).collect();
+            let candidates: Vec<_> = candidates
+                .iter()
+                .map(|(name, d)| serde_json::json!({ "name": name, "score": d.score, "same": d.same }))
+                .collect();
             return print_line(serde_json::json!({ "file": path, "candidates": candidates }));
         }
         print_line(path.display())?;

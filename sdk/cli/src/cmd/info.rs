@@ -29,7 +29,12 @@ pub fn run(setup: &Setup, _: &Args) -> Result<Outcome> {
             for point in calibration.points() {
                 print_line(format_args!(
                     "  FMR {:<16} threshold {}  (95 %: {:.1e} … {:.1e} over {} impostor pairs; FNMR {:.2} %)",
-                    point.fmr.to_string(), point.threshold, point.lower, point.upper, point.impostor_pairs, point.fnmr * 100.0
+                    point.fmr.to_string(),
+                    point.threshold,
+                    point.lower,
+                    point.upper,
+                    point.impostor_pairs,
+                    point.fnmr * 100.0
                 ))?;
             }
         }

@@ -28,9 +28,12 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     };
     inputs::for_each(setup, &args.inputs.expand()?, judge, |path, (reasons, quality)| {
         if setup.json {
-            return print_line(serde_json::json!({ "file": path, "fit": reasons.is_empty(), "reasons": reasons, "quality": quality }));
+            return print_line(
+                serde_json::json!({ "file": path, "fit": reasons.is_empty(), "reasons": reasons, "quality": quality }),
+            );
         }
-        let verdict = if reasons.is_empty() { "fit".into() } else { reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join(" ") };
+        let verdict =
+            if reasons.is_empty() { "fit".into() } else { reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join(" ") };
         print_line(format_args!("{}: {verdict}\n  {quality}", path.display()))
     })
 }

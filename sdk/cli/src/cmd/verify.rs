@@ -18,7 +18,7 @@ pub struct Args {
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     let verifier = args.rules.verifier(setup)?;
     let probe = inputs::open(&args.probe).map_err(|e| e.of(Which::Probe).in_file(&args.probe))?;
-    let outcome = if args.reference.extension().is_some_and(|e| e == "vftemplate") {
+    let outcome = if args.reference.extension().is_some_and(|ending| ending == "vftemplate") {
         let template = Template::open(&args.reference).map_err(|e| e.of(Which::Reference))?;
         verifier.verify_template(&template, &probe)
     } else {

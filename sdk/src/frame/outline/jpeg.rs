@@ -1,28 +1,15 @@
-//! The outline of a JPEG file: read before the decoder, which neither bounds its memory nor tells a file that was cut short.
-//!
-//! Markers and segments as in ITU-T T.81, Annex B.
+//! The markers of a JPEG: ITU-T T.81, Annex B.
 
-use crate::error::{Error, ErrorCode, Result};
-
-/// What the markers tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Outline {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    /// What the decoder holds at once for coefficients that arrive over several scans, in bytes; 0 when one scan brings all.
-    pub(super) coefficient_bytes: u64,
-}
+use super::{Outline, damaged, unsupported};
+use crate::error::Result;
 
 const SOI: u8 = 0xd8;
 const EOI: u8 = 0xd9;
 const SOS: u8 = 0xda;
 
-/// Walks the markers from the first to the end of the image.
-///
-/// # Errors
-/// [`ErrorCode::DamagedPicture`] when the file ends before the image does or has no frame header or scan, and
-/// [`ErrorCode::UnsupportedPicture`] for coding processes other than baseline, extended and progressive Huffman at 8 bits.
-pub(super) fn outline(bytes: &[u8]) -> Result<Outline> {
+/// Walks the markers from the first to the end of the image, and refuses what lacks an end, a frame header or a scan, and coding
+/// processes other than baseline, extended and progressive Huffman at 8 bits.
+pub(super) fn outline(bytes: &[u8]) -> Result<Outline<'static>> {
     let cut_short = || damaged("the JPEG ends before its end-of-image marker");
     let mut rest = bytes.strip_prefix(&[0xff, SOI]).ok_or_else(|| damaged("a JPEG without a start marker"))?;
     let mut frame: Option<FrameHeader> = None;
@@ -82,13 +69,12 @@ struct FrameHeader {
 
 impl FrameHeader {
     fn parse(marker: u8, segment: &[u8]) -> Result<FrameHeader> {
-        let process = match marker {
-            0xc0 | 0xc1 => "",
-            0xc2 => "progressive",
+        match marker {
+            0xc0..=0xc2 => {}
             0xc3 => return Err(unsupported("a lossless JPEG")),
             0xc9..=0xcb | 0xcd..=0xcf => return Err(unsupported("an arithmetic-coded JPEG")),
             _ => return Err(unsupported("a hierarchical JPEG")),
-        };
+        }
         let [precision, h1, h0, w1, w0, components, specifications @ ..] = segment else {
             return Err(damaged("a JPEG frame header that is too short"));
         };
@@ -114,25 +100,15 @@ impl FrameHeader {
             components: *components,
             blocks: factors.iter().map(|(h, v)| h * v).sum(),
             unit: factors.iter().fold((1, 1), |most, f| (most.0.max(f.0), most.1.max(f.1))),
-            several_scans: !process.is_empty(),
+            several_scans: marker == 0xc2,
         })
     }
 
-    fn outline(&self) -> Outline {
+    fn outline(&self) -> Outline<'static> {
         let units = |side: u32, blocks: u64| u64::from(side).div_ceil(8 * blocks);
         let coefficients = units(self.width, self.unit.0) * units(self.height, self.unit.1) * self.blocks * 64;
-        Outline {
-            width: self.width,
-            height: self.height,
-            coefficient_bytes: if self.several_scans { coefficients * 2 } else { 0 },
-        }
+        // Coefficients that arrive over several scans are held, two bytes each, until the last one.
+        let working_bytes = if self.several_scans { coefficients * 2 } else { 0 };
+        Outline { width: self.width, height: self.height, working_bytes, exif: None }
     }
-}
-
-fn damaged(detail: &str) -> Error {
-    Error::new(ErrorCode::DamagedPicture, detail)
-}
-
-fn unsupported(detail: &str) -> Error {
-    Error::new(ErrorCode::UnsupportedPicture, detail)
 }

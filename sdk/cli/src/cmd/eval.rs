@@ -1,0 +1,136 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use veriface::evaluation::{AtRate, Options, PairList, Report, evaluate};
+use veriface::{Chip, Embedding, Error, ErrorCode, FaceChoice, Photo, Purpose, QualityPolicy, Result, Verifier};
+
+use crate::setup::Setup;
+use crate::{Outcome, inputs, print_line};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// LFW's pairs.txt: pictures are NAME/NAME_0001.jpg under --photos
+    #[arg(long, value_name = "FILE", required_unless_present = "list")]
+    pairs: Option<PathBuf>,
+    /// A list of pairs, one a line: path, tab, path, tab, 1 for the same person or 0
+    #[arg(long, value_name = "FILE", conflicts_with = "pairs")]
+    list: Option<PathBuf>,
+    /// The folder that the list's paths start from; by default the list's own
+    #[arg(long, value_name = "FOLDER")]
+    photos: Option<PathBuf>,
+    /// The pictures are 112×112 chips already
+    #[arg(long)]
+    aligned: bool,
+    /// Add the mirrored chip's output to each embedding, whatever the pack says
+    #[arg(long)]
+    mirror: bool,
+    /// Refuse faces that the pack's policy for verification refuses; they count as failures to enrol
+    #[arg(long, conflicts_with = "aligned")]
+    quality: bool,
+}
+
+pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
+    let Some(file) = args.pairs.as_ref().or(args.list.as_ref()) else {
+        return Err(Error::new(ErrorCode::InvalidArgument, "--pairs or --list"));
+    };
+    let text = std::fs::read_to_string(file).map_err(|e| Error::new(ErrorCode::CannotRead, e.to_string()).in_file(file))?;
+    let list = if args.pairs.is_some() { PairList::lfw(&text) } else { PairList::tab_separated(&text) };
+    let list = list.map_err(|e| e.in_file(file))?;
+    let folder = args.photos.as_deref().or(file.parent()).unwrap_or(Path::new("."));
+    let verifier = verifier(setup, args)?;
+
+    let (embeddings, failures) = embed_all(&verifier, args, folder, &list);
+    let report = evaluate(&list, &embeddings, &Options::default())?;
+    if setup.json {
+        let mut object = serde_json::json!(report);
+        object["failures"] = serde_json::json!(failures);
+        object["pack"] = verifier.pack().manifest().id.clone().into();
+        object["mirror"] = verifier.pack().manifest().recogniser.mirror.into();
+        print_line(object)?;
+    } else {
+        print(&report, &failures)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The face is chosen as in the published reference runs on LFW: large and near the centre.
+fn verifier(setup: &Setup, args: &Args) -> Result<Verifier> {
+    let mut builder = Verifier::builder(setup.open_pack()?).face_choice(FaceChoice::MostCentral);
+    if args.mirror {
+        builder = builder.mirror_averaging(true)?;
+    }
+    if !args.quality {
+        builder = builder.quality_policy(Purpose::Verify, QualityPolicy::accept_all());
+    }
+    builder.build()
+}
+
+/// The embedding of each picture of the list, and how many pictures failed by which error.
+fn embed_all(
+    verifier: &Verifier,
+    args: &Args,
+    folder: &Path,
+    list: &PairList,
+) -> (Vec<Option<Embedding>>, BTreeMap<String, usize>) {
+    let bar = inputs::progress(list.pictures().len(), "pictures");
+    let embed = |picture: &PathBuf| {
+        let photo = Photo::open(folder.join(picture))?;
+        if args.aligned {
+            return verifier.embed(&Chip::from_aligned(photo.frame().to_upright_rgb())?);
+        }
+        Ok(verifier.extract(&photo, Purpose::Verify)?.embedding)
+    };
+    let results: Vec<Result<Embedding>> = list
+        .pictures()
+        .par_iter()
+        .map(|picture| {
+            let result = embed(picture);
+            bar.inc(1);
+            result
+        })
+        .collect();
+    bar.finish_and_clear();
+    let mut failures = BTreeMap::new();
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        *failures.entry(format!("E{} {}", error.code().number(), error.code().name())).or_insert(0) += 1;
+    }
+    (results.into_iter().map(Result::ok).collect(), failures)
+}
+
+fn print(report: &Report, failures: &BTreeMap<String, usize>) -> Result<()> {
+    let percent = |share: f64| format!("{:.3} %", share * 100.0);
+    print_line(format_args!(
+        "accuracy  {} ± {:.3} over {} folds (threshold chosen on the others)",
+        percent(report.accuracy),
+        report.accuracy_std * 100.0,
+        report.folds.len()
+    ))?;
+    print_line(format_args!(
+        "pairs     {} of {} used; {} of {} pictures failed to enrol",
+        report.used, report.pairs, report.failure_to_enrol, report.pictures
+    ))?;
+    for (error, count) in failures {
+        print_line(format_args!("            {count} × {error}"))?;
+    }
+    if report.used < report.pairs {
+        print_line(format_args!("          {} when a failed pair counts as wrong", percent(report.accuracy_failures_wrong)))?;
+    }
+    print_line(format_args!("best threshold {:.3}, equal error rate {}", report.best_threshold, percent(report.eer)))?;
+    for at in &report.tar {
+        match at {
+            AtRate::Measured(at) => print_line(format_args!(
+                "TAR at FAR {:<12} {}  (95 %: {} … {})  threshold {:.3}",
+                at.far.to_string(),
+                percent(at.tar),
+                percent(at.tar_interval.lower),
+                percent(at.tar_interval.upper),
+                at.threshold
+            ))?,
+            AtRate::Refused { far, refused, .. } => {
+                print_line(format_args!("TAR at FAR {far:<12} not stated: {refused}", far = far.to_string()))?
+            }
+        }
+    }
+    Ok(())
+}

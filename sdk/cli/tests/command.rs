@@ -1,0 +1,219 @@
+//! The command from outside: what it prints, and what it exits with.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use veriface_tests::{here, tiny_pack};
+
+/// A folder with the tiny pack, in which every picture shows the same face.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        tiny_pack().save(folder.path().join("tiny.vfpack")).unwrap();
+        Place { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn veriface(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veriface"));
+        command.args(args).current_dir(&self.folder).env("VERIFACE_PACK", self.path("tiny.vfpack"));
+        command
+    }
+}
+
+fn portrait(name: &str) -> String {
+    here("fixtures").join(name).display().to_string()
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stdout)))
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+#[test]
+fn verify_exits_with_the_decision() {
+    let place = Place::new();
+    let (a, b) = (portrait("collins.jpg"), portrait("biden.jpg"));
+    let same = place.veriface(&["verify", &a, &a, "--threshold", "0.9", "--any-quality", "--json"]);
+    assert_eq!(code(&same), 0);
+    let decision = json(&same);
+    assert_eq!((&decision["same"], &decision["fmr"], &decision["liveness"]), (&true.into(), &().into(), &"not_assessed".into()));
+    assert!(decision["score"].as_f64().unwrap() > 0.9999 && (decision["threshold"].as_f64().unwrap() - 0.9).abs() < 1e-6);
+    let different = place.veriface(&["verify", &a, &b, "--threshold", "1", "--any-quality"]);
+    assert_eq!(code(&different), 1);
+    assert!(String::from_utf8_lossy(&different.stdout).starts_with("different people"));
+}
+
+#[test]
+fn errors_exit_with_their_family_and_say_which_picture() {
+    let place = Place::new();
+    let portrait = portrait("collins.jpg");
+    let exit = |args: &[&str]| code(&place.veriface(args));
+    assert_eq!(exit(&["verify", &portrait, &portrait]), 6, "no calibration and no threshold");
+    assert_eq!(exit(&["verify", &portrait, "missing.jpg", "--threshold", "0.5"]), 8);
+    assert_eq!(exit(&["verify", &portrait, "tiny.vfpack", "--threshold", "0.5"]), 2, "a pack is no picture");
+    assert_eq!(exit(&["--pack", &portrait, "info"]), 4, "a picture is no pack");
+    assert_eq!(exit(&["verify", &portrait]), 8, "an argument is missing");
+    assert_eq!(exit(&["--help"]), 0);
+    let output = place.veriface(&["verify", &portrait, "missing.jpg", "--threshold", "0.5", "--json"]);
+    let error = &json(&output)["error"];
+    assert_eq!((&error["number"], &error["which"], &error["file"]), (&802.into(), &"probe".into(), &"missing.jpg".into()));
+    let without = place.command(&["info"]).env_remove("VERIFACE_PACK").output().unwrap();
+    assert_eq!(code(&without), 4);
+}
+
+#[test]
+fn standard_input_is_a_picture() {
+    let place = Place::new();
+    let portrait = portrait("collins.jpg");
+    let mut child = place
+        .command(&["verify", &portrait, "-", "--threshold", "0.9", "--any-quality"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&std::fs::read(&portrait).unwrap()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// matiasdelellis/facerecognition 149.
+#[test]
+fn one_bad_file_does_not_stop_a_batch() {
+    let place = Place::new();
+    let folder = place.path("photos");
+    std::fs::create_dir_all(folder.join("deeper")).unwrap();
+    std::fs::copy(portrait("collins.jpg"), folder.join("a.jpg")).unwrap();
+    std::fs::write(folder.join("b.jpg"), b"not a picture").unwrap();
+    std::fs::copy(portrait("biden.jpg"), folder.join("deeper/c.jpg")).unwrap();
+    let output = place.veriface(&["embed", "photos", "--json"]);
+    assert_eq!(code(&output), 9);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let files: Vec<&str> = lines.iter().map(|line| line["file"].as_str().unwrap()).collect();
+    assert_eq!(files, ["photos/a.jpg", "photos/b.jpg", "photos/deeper/c.jpg"]);
+    assert_eq!(lines[1]["error"]["number"], 201);
+    let values = lines[0]["embedding"].as_array().unwrap();
+    let norm: f64 = values.iter().map(|v| v.as_f64().unwrap().powi(2)).sum();
+    assert!(values.len() == 16 && (norm - 1.0).abs() < 1e-5);
+
+    std::fs::write(place.path("list.txt"), "photos/a.jpg\n\nphotos/deeper/c.jpg\n").unwrap();
+    assert_eq!(code(&place.veriface(&["embed", "--from", "list.txt"])), 0);
+}
+
+#[test]
+fn align_writes_chips_and_embeds_them_alike() {
+    let place = Place::new();
+    let portrait = portrait("collins.jpg");
+    assert_eq!(code(&place.veriface(&["align", &portrait, "-o", "chips"])), 0);
+    let embed = |args: &[&str]| json(&place.veriface(args))["embedding"].clone();
+    assert_eq!(embed(&["embed", "chips/collins.png", "--aligned"]), embed(&["embed", &portrait]));
+    assert_eq!(code(&place.veriface(&["detect", &portrait, "-o", "drawn"])), 0);
+    let drawn = veriface::Photo::open(place.path("drawn/collins.png")).unwrap();
+    assert_eq!((drawn.frame().width(), drawn.frame().height()), (512, 512));
+}
+
+#[test]
+fn enrol_identify_and_verify_against_a_template() {
+    let place = Place::new();
+    let (a, b) = (portrait("collins.jpg"), portrait("biden.jpg"));
+    let enrol = |picture: &str, name: &str| {
+        code(&place.veriface(&["enrol", picture, "--gallery", "people.vfgallery", "--name", name, "--any-quality"]))
+    };
+    assert_eq!((enrol(&a, "collins"), enrol(&b, "biden")), (0, 0));
+    assert_eq!(enrol(&a, "collins"), 5, "the name is taken");
+    let found = place.veriface(&[
+        "identify",
+        &a,
+        "--gallery",
+        "people.vfgallery",
+        "-k",
+        "1",
+        "--threshold",
+        "0.99",
+        "--any-quality",
+        "--json",
+    ]);
+    assert_eq!((code(&found), &json(&found)["candidates"][0]["name"]), (0, &"collins".into()));
+
+    assert_eq!(code(&place.veriface(&["enrol", &a, "-o", "collins.vftemplate", "--any-quality"])), 0);
+    let verify = ["verify", "collins.vftemplate", &a, "--threshold", "0.99", "--any-quality"];
+    assert_eq!(code(&place.veriface(&verify)), 0);
+}
+
+#[test]
+fn eval_prints_the_contract() {
+    let place = Place::new();
+    let names = ["collins.jpg", "biden.jpg", "obama-smiling.jpg", "obama-speaking.jpg"];
+    for name in names {
+        std::fs::copy(portrait(name), place.path(name)).unwrap();
+    }
+    // Ten folds of two pairs each.
+    let pairs: String = (0..10).flat_map(|_| ["collins.jpg\tcollins.jpg\t1\n", "collins.jpg\tbiden.jpg\t0\n"]).collect();
+    std::fs::write(place.path("pairs.tsv"), pairs).unwrap();
+    let output = place.veriface(&["eval", "--list", "pairs.tsv", "--json"]);
+    assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+    let report = json(&output);
+    for field in ["pairs", "used", "failure_to_enrol", "accuracy", "accuracy_std", "folds", "tar"] {
+        assert!(!report[field].is_null(), "{field}");
+    }
+    assert_eq!((&report["pairs"], &report["accuracy"], report["folds"].as_array().unwrap().len()), (&20.into(), &1.0.into(), 10));
+    std::fs::write(place.path("bad.tsv"), "collins.jpg biden.jpg 1\n").unwrap();
+    assert_eq!(code(&place.veriface(&["eval", "--list", "bad.tsv"])), 8);
+}
+
+#[test]
+fn pack_make_writes_a_pack_that_tests_itself() {
+    let place = Place::new();
+    let file = |name: &str| here("packs").join(name).display().to_string();
+    let make = |manifest: &Path, output: &str| {
+        place.veriface(&[
+            "pack",
+            "make",
+            "--detector",
+            &file("tiny-detector.onnx"),
+            "--recogniser",
+            &file("tiny-recogniser.onnx"),
+            "--manifest",
+            &manifest.display().to_string(),
+            "-o",
+            output,
+        ])
+    };
+    assert_eq!(code(&make(&here("packs/tiny.json"), "made.vfpack")), 0);
+    let info = json(&place.veriface(&["--pack", "made.vfpack", "info", "--json"]));
+    assert_eq!(info["manifest"]["self_test"]["chip"], "self-test-chip");
+    let bench = place.veriface(&["--pack", "made.vfpack", "bench", &portrait("collins.jpg"), "--runs", "3", "--json"]);
+    assert_eq!(json(&bench)["stages"].as_array().unwrap().len(), 7);
+
+    std::fs::write(place.path("wrong.json"), std::fs::read_to_string(here("packs/tiny.json")).unwrap().replace("112", "128"))
+        .unwrap();
+    let refused = make(&place.path("wrong.json"), "wrong.vfpack");
+    assert_eq!(code(&refused), 4);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("recogniser.input"));
+    assert!(!place.path("wrong.vfpack").exists());
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(!place.veriface(&["completions", shell]).stdout.is_empty(), "{shell}");
+    }
+    assert_eq!(code(&place.veriface(&["man", "pages"])), 0);
+    assert!(place.path("pages/veriface-verify.1").exists());
+}

@@ -1,0 +1,5 @@
+mod errors_page;
+mod hostile;
+mod layering;
+mod memory;
+mod pipeline;

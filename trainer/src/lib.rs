@@ -1,0 +1,11 @@
+//! From a folder of faces to a checked model: data, networks, losses, training and evaluation.
+
+#![deny(missing_docs)]
+
+pub mod cmd;
+pub mod data;
+pub mod error;
+pub mod eval;
+pub mod loss;
+pub mod net;
+pub mod train;

@@ -1,0 +1,152 @@
+//! A run in one file: a safetensors file whose tensors are weights, average, loss and optimiser, and whose metadata says the rest.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, View};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, no_grad};
+
+use super::config::Config;
+use crate::data::sampler::Position;
+use crate::error::{Error, Result};
+
+/// Version of the metadata.
+const FORMAT: u32 = 1;
+const KEY: &str = "trainer";
+
+/// All of a run that is no tensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The metadata's version.
+    pub format: u32,
+    /// Steps done, skipped ones included. It also seeds libtorch's generator for the next one.
+    pub step: u64,
+    /// Steps that the optimiser took.
+    pub optimiser_steps: u64,
+    /// Steps skipped in all.
+    pub skipped: u64,
+    /// Steps skipped in a row just now.
+    pub skipped_in_a_row: u64,
+    /// Chips seen.
+    pub images: u64,
+    /// Seconds of training, over all its parts.
+    pub seconds: f64,
+    /// Where the sampler stands.
+    pub position: Position,
+    /// Fingerprint of the training set.
+    pub data: String,
+    /// Number of identities.
+    pub identities: usize,
+    /// The whole configuration.
+    pub config: Config,
+}
+
+impl State {
+    /// Before the first step.
+    pub fn start(config: Config, data: String, identities: usize) -> Self {
+        let position = Position { epoch: 0, visited: 0 };
+        State {
+            format: FORMAT,
+            step: 0,
+            optimiser_steps: 0,
+            skipped: 0,
+            skipped_in_a_row: 0,
+            images: 0,
+            seconds: 0.0,
+            position,
+            data,
+            identities,
+            config,
+        }
+    }
+}
+
+/// Writes the checkpoint beside `path`, then renames it to `path`.
+pub fn save(path: &Path, state: &State, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+    let fail = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
+    let json = serde_json::to_string(state).map_err(|e| fail(e.to_string()))?;
+    let metadata = Some(HashMap::from([(KEY.to_owned(), json)]));
+    let views = tensors.iter().map(|(name, tensor)| Ok((name.as_str(), Stored::of(tensor)?))).collect::<Result<Vec<_>>>()?;
+    let bytes = safetensors::serialize(views, &metadata).map_err(|e| fail(e.to_string()))?;
+    let partial = path.with_extension("partial");
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&partial)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&partial, path)
+    };
+    write().map_err(Error::file(path))
+}
+
+/// Reads what is no tensor.
+pub fn state(path: &Path) -> Result<State> {
+    state_of(path, &std::fs::read(path).map_err(Error::file(path))?)
+}
+
+fn state_of(path: &Path, bytes: &[u8]) -> Result<State> {
+    let fail = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| fail(format!("not a checkpoint: {e:?}")))?;
+    let json = metadata.metadata().as_ref().and_then(|map| map.get(KEY));
+    let json = json.ok_or_else(|| fail("a safetensors file, but not a checkpoint of this trainer".into()))?;
+    let state: State = serde_json::from_str(json).map_err(|e| fail(format!("its state does not read: {e}")))?;
+    if state.format != FORMAT {
+        return Err(fail(format!("its format is {}, this trainer reads {FORMAT}", state.format)));
+    }
+    Ok(state)
+}
+
+/// Fills `tensors` from the file, each of them, in place; a missing one or another shape is an error that names it.
+pub fn load(path: &Path, tensors: &mut BTreeMap<String, Tensor>) -> Result<State> {
+    let fail = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
+    let bytes = std::fs::read(path).map_err(Error::file(path))?;
+    let state = state_of(path, &bytes)?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| fail(format!("not a checkpoint: {e:?}")))?;
+    for (name, tensor) in tensors.iter_mut() {
+        let stored =
+            file.tensor(name).map_err(|_| fail(format!("it has no {name}: it is of another network, loss or optimiser")))?;
+        let shape: Vec<i64> = stored.shape().iter().map(|&size| size as i64).collect();
+        if stored.dtype() != Dtype::F32 || shape != tensor.size() {
+            let reason = format!("{name} is {shape:?} {:?}, this network's is {:?} F32", stored.dtype(), tensor.size());
+            return Err(fail(reason));
+        }
+        let value = Tensor::from_data_size(stored.data(), &shape, Kind::Float);
+        no_grad(|| tensor.copy_(&value));
+    }
+    Ok(state)
+}
+
+/// A tensor's values, row-major, whatever its layout in memory.
+struct Stored {
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Stored {
+    fn of(tensor: &Tensor) -> Result<Self> {
+        let flat = no_grad(|| tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]));
+        let mut values = vec![0f32; flat.numel()];
+        flat.f_copy_data(&mut values, flat.numel())?;
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Ok(Stored { shape: tensor.size().iter().map(|&size| size as usize).collect(), bytes })
+    }
+}
+
+impl View for Stored {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}

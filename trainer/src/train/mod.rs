@@ -1,0 +1,11 @@
+//! Training: a [`run::Run`] from a [`config::Config`], and what it is made of.
+
+pub mod averaging;
+pub mod checkpoint;
+pub mod config;
+pub mod log;
+pub mod optimiser;
+pub mod run;
+pub mod schedule;
+pub mod teacher;
+pub mod teacher_cache;

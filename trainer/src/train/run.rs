@@ -1,0 +1,424 @@
+//! A training run: it begins or goes on, takes steps, and leaves checkpoints and a log in its folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tch::{Device, Kind, Tensor, nn, no_grad};
+
+use super::averaging;
+use super::checkpoint::{self, State};
+use super::config::{Config, Precision};
+use super::log::{Line, Log};
+use super::optimiser::Optimiser;
+use super::schedule::Schedule;
+use super::teacher::Teacher;
+use super::teacher_cache;
+use crate::data::chips::ChipSet;
+use crate::data::loader::{Batch, Loader, LoaderSettings};
+use crate::data::sampler::Sampler;
+use crate::error::{Error, Result};
+use crate::eval;
+use crate::loss::distillation::Distillation;
+use crate::loss::{self, Loss};
+use crate::net::{Network, input};
+
+/// Batches that may wait for the training step.
+const AHEAD: usize = 8;
+
+/// The checkpoint that a run goes on from.
+pub const LAST: &str = "last.safetensors";
+
+/// What one step came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// The whole loss.
+    pub loss: f64,
+    /// The loss on identities, before its weight; 0 without one.
+    pub identity: f64,
+    /// Mean of 1 − cos(student, teacher); 0 without a teacher.
+    pub direction: f64,
+    /// Mean squared difference of cosines within the batch; 0 without a teacher.
+    pub relation: f64,
+    /// Norm of the whole gradient before clipping.
+    pub gradient: f64,
+    /// The learning rate.
+    pub lr: f64,
+    /// Whether the weights were left as they were, because loss or gradient is not finite.
+    pub skipped: bool,
+}
+
+/// A run in progress.
+#[derive(Debug)]
+pub struct Run {
+    folder: PathBuf,
+    state: State,
+    schedule: Schedule,
+    device: Device,
+    set: Arc<ChipSet>,
+    loader: Loader,
+    network: Network,
+    weights: BTreeMap<String, Tensor>,
+    average: Option<Network>,
+    identity: Option<(nn::VarStore, Box<dyn Loss>)>,
+    teacher: Option<(Distillation, Tensor)>,
+    optimiser: Optimiser,
+    unreadable: u64,
+}
+
+impl Run {
+    /// Begins a run in `folder`, which must not hold one already.
+    pub fn begin(config: Config, folder: &Path) -> Result<Self> {
+        let last = folder.join(LAST);
+        if last.exists() {
+            let reason = "this folder holds a run already: go on with --resume, or name another folder".to_owned();
+            return Err(Error::Checkpoint { path: last, reason });
+        }
+        std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
+        let set = Arc::new(ChipSet::open(&config.data, config.keep_decoded)?);
+        let state = State::start(config, set.fingerprint().to_owned(), set.identities());
+        let run = Self::build(state, set, folder)?;
+        if run.state.config.classes_from_teacher {
+            run.classes_from_teacher();
+        }
+        Ok(run)
+    }
+
+    /// Goes on with the run in `folder`; `changes` are `key=value` for keys that are not fixed.
+    pub fn resume(folder: &Path, changes: &[String]) -> Result<Self> {
+        let last = folder.join(LAST);
+        let mut state = checkpoint::state(&last)?;
+        state.config = state.config.resumed(changes)?;
+        let set = Arc::new(ChipSet::open(&state.config.data, state.config.keep_decoded)?);
+        if set.fingerprint() != state.data || set.identities() != state.identities {
+            let reason =
+                format!("it was trained on set {}, {} is {}", state.data, state.config.data.display(), set.fingerprint());
+            return Err(Error::Checkpoint { path: last, reason });
+        }
+        let mut run = Self::build(state, set, folder)?;
+        checkpoint::load(&last, &mut run.tensors())?;
+        run.optimiser.set_steps(run.state.optimiser_steps);
+        Ok(run)
+    }
+
+    fn build(state: State, set: Arc<ChipSet>, folder: &Path) -> Result<Self> {
+        let config = &state.config;
+        let device = Device::cuda_if_available();
+        tch::set_num_threads(config.threads);
+        tch::manual_seed(config.seed as i64);
+        let network = Network::build(&config.net(), device)?;
+        let mut weights = network.variables();
+        let average = (config.ema > 0.0).then(|| Network::build(&config.net(), device)).transpose()?;
+        if let Some(average) = &average {
+            no_grad(|| average.variables().values_mut().zip(weights.values()).for_each(|(to, from)| to.copy_(from)));
+        }
+        let identity = (config.loss_weight > 0.0).then(|| identity_loss(config, &set, device)).transpose()?;
+        if let Some((variables, _)) = &identity {
+            weights.extend(variables.variables().into_iter().map(|(name, tensor)| (format!("loss/{name}"), tensor)));
+        }
+        let optimiser = Optimiser::new(config.optimiser(), &weights);
+        let teacher = match config.distillation() {
+            Some(distillation) => Some((distillation, teacher_rows(config, &set, folder)?)),
+            None => None,
+        };
+        let sampler = Sampler::new(config.seed, set.len(), state.position);
+        let augmentation = config.augmentation();
+        let settings = LoaderSettings { batch: config.batch, workers: config.workers, ahead: AHEAD, augmentation };
+        let loader = Loader::start(set.clone(), sampler, settings);
+        Ok(Run {
+            folder: folder.to_path_buf(),
+            schedule: config.schedule(),
+            weights: network.variables(),
+            state,
+            device,
+            set,
+            loader,
+            network,
+            average,
+            identity,
+            teacher,
+            optimiser,
+            unreadable: 0,
+        })
+    }
+
+    /// How far the run is.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The network to evaluate and export: the average, if the run keeps one.
+    pub fn network(&self) -> &Network {
+        self.average.as_ref().unwrap_or(&self.network)
+    }
+
+    /// Every tensor that the run needs to go on, by its name in the checkpoint.
+    pub fn tensors(&self) -> BTreeMap<String, Tensor> {
+        let named = |prefix: &'static str, tensors: BTreeMap<String, Tensor>| {
+            tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}/{name}"), tensor))
+        };
+        let mut tensors: BTreeMap<_, _> = named("weights", self.network.variables()).collect();
+        tensors.extend(named("optimiser", self.optimiser.state()));
+        if let Some(average) = &self.average {
+            tensors.extend(named("average", average.variables()));
+        }
+        if let Some((variables, _)) = &self.identity {
+            tensors.extend(named("loss", variables.variables().into_iter().collect()));
+        }
+        tensors
+    }
+
+    /// One step.
+    pub fn step(&mut self) -> Result<Step> {
+        let batch = self.loader.batch()?;
+        self.step_on(&batch)
+    }
+
+    /// One step on this batch. Where loss or gradient is not finite, weights and statistics stay as they were.
+    fn step_on(&mut self, batch: &Batch) -> Result<Step> {
+        let step = self.state.step;
+        // libtorch's generator (dropout) restarts from the step's number, so that its state is part of the checkpoint.
+        tch::manual_seed((self.state.config.seed as i64).wrapping_mul(1_000_003).wrapping_add(step as i64));
+        let before: Vec<(&String, Tensor)> =
+            self.weights.iter().filter(|(_, w)| !w.requires_grad()).map(|(name, w)| (name, no_grad(|| w.copy()))).collect();
+        self.optimiser.zero_grad();
+        let (loss, mut report) = self.loss(batch);
+        loss.backward();
+        report.gradient = self.optimiser.gradient_norm();
+        report.lr = self.schedule.at(step);
+        report.skipped = !(report.loss.is_finite() && report.gradient.is_finite());
+        if report.skipped {
+            for (name, statistic) in before {
+                if let Some(weight) = self.weights.get(name) {
+                    no_grad(|| weight.shallow_clone().copy_(&statistic));
+                }
+            }
+            self.state.skipped += 1;
+            self.state.skipped_in_a_row += 1;
+        } else {
+            self.optimiser.step(report.lr, report.gradient);
+            self.state.skipped_in_a_row = 0;
+            if let Some(average) = &self.average {
+                averaging::follow(&mut average.variables(), &self.weights, self.state.config.ema, self.optimiser.steps());
+            }
+        }
+        self.state.step += 1;
+        self.state.optimiser_steps = self.optimiser.steps();
+        self.state.images += batch.identities.len() as u64;
+        self.state.position = batch.position;
+        self.unreadable += batch.unreadable;
+        Ok(report)
+    }
+
+    fn loss(&self, batch: &Batch) -> (Tensor, Step) {
+        let config = &self.state.config;
+        let kind = match config.precision {
+            Precision::Fp32 => Kind::Float,
+            Precision::Bf16 => Kind::BFloat16,
+        };
+        let embeddings = self.network.forward(&input::from_pixels(&batch.pixels, kind, self.device), true);
+        let mut sum = Tensor::zeros([], (Kind::Float, self.device));
+        let mut step = Step { loss: 0.0, identity: 0.0, direction: 0.0, relation: 0.0, gradient: 0.0, lr: 0.0, skipped: false };
+        if let Some((_, loss)) = &self.identity {
+            let identities = Tensor::from_slice(&batch.identities).to_device(self.device);
+            let term = loss.forward(&embeddings, &identities, self.state.step);
+            step.identity = term.double_value(&[]);
+            sum += term * config.loss_weight;
+        }
+        if let Some((distillation, rows)) = &self.teacher {
+            let rows = rows.index_select(0, &Tensor::from_slice(&batch.indices));
+            let terms = distillation.forward(&embeddings, &rows.to_kind(Kind::Float).to_device(self.device));
+            step.direction = terms.direction.double_value(&[]);
+            step.relation = terms.relation.double_value(&[]);
+            sum += terms.sum;
+        }
+        step.loss = sum.double_value(&[]);
+        (sum, step)
+    }
+
+    /// Puts each identity's mean teacher embedding where the loss keeps its class centres.
+    fn classes_from_teacher(&self) {
+        let (Some((_, loss)), Some((_, rows))) = (&self.identity, &self.teacher) else { return };
+        let Some(classes) = loss.class_weights() else { return };
+        let identities: Vec<i64> = (0..self.set.len()).map(|index| i64::from(self.set.identity(index))).collect();
+        no_grad(|| {
+            let sums = Tensor::zeros(classes.size(), (Kind::Float, Device::Cpu));
+            let sums = sums.index_add(0, &Tensor::from_slice(&identities), &rows.to_kind(Kind::Float));
+            classes.shallow_clone().copy_(&loss::classifier::unit_rows(&sums));
+        });
+    }
+
+    /// Writes the checkpoint that the run goes on from.
+    pub fn save(&self) -> Result<()> {
+        checkpoint::save(&self.folder.join(LAST), &self.state, &self.tensors())
+    }
+
+    /// Steps until the configuration's end, with log, checkpoints and evaluations.
+    pub fn run(&mut self) -> Result<()> {
+        let config = self.state.config.clone();
+        let mut log = Log::append(&self.folder.join("log.jsonl"))?;
+        let device = format!("{:?}", self.device);
+        log.write(&Line::Start {
+            step: self.state.step,
+            config: &config,
+            chips: self.set.len(),
+            identities: self.set.identities(),
+            device: device.clone(),
+        })?;
+        eprintln!(
+            "{} ({} parameters) on {device}, {} chips of {} identities, from step {}",
+            config.network,
+            self.network.parameters(),
+            self.set.len(),
+            self.set.identities(),
+            self.state.step
+        );
+        let mut window = Window::default();
+        let mut clock = Instant::now();
+        let mut saved = Instant::now();
+        while self.state.step < config.steps {
+            let report = self.step()?;
+            self.state.seconds += clock.elapsed().as_secs_f64();
+            window.add(&report, clock.elapsed(), config.batch);
+            clock = Instant::now();
+            if report.skipped {
+                self.skipped(&report, &mut log)?;
+            }
+            if self.state.step.is_multiple_of(config.log_every) {
+                window.close(self, &mut log)?;
+                window = Window::default();
+            }
+            let done = self.state.step == config.steps;
+            let keep = config.keep_every > 0 && self.state.step.is_multiple_of(config.keep_every);
+            if done || keep || saved.elapsed() >= Duration::from_secs(config.checkpoint_seconds) {
+                self.save()?;
+                saved = Instant::now();
+            }
+            if keep {
+                let kept = self.folder.join(format!("step-{:07}.safetensors", self.state.step));
+                std::fs::copy(self.folder.join(LAST), &kept).map_err(Error::file(&kept))?;
+            }
+            let evaluate = config.evaluate_every > 0 && self.state.step.is_multiple_of(config.evaluate_every);
+            if (evaluate || done) && !config.evaluate.is_empty() {
+                self.evaluate(&config.evaluate, &mut log)?;
+            }
+            if clock.elapsed() > Duration::from_secs(1) {
+                clock = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    fn skipped(&self, report: &Step, log: &mut Log) -> Result<()> {
+        let [loss, gradient] = [report.loss, report.gradient].map(|value| value.to_string());
+        let step = self.state.step;
+        eprintln!("step {step} skipped: loss {loss}, gradient {gradient}");
+        log.write(&Line::Skipped { step, loss: loss.clone(), gradient: gradient.clone() })?;
+        let in_a_row = self.state.skipped_in_a_row;
+        if in_a_row < self.state.config.stop_after_skipped.max(1) {
+            return Ok(());
+        }
+        let cause = if report.loss.is_finite() { format!("gradient {gradient}") } else { format!("loss {loss}") };
+        Err(Error::NotFinite { step, cause, in_a_row })
+    }
+
+    fn evaluate(&self, lists: &[PathBuf], log: &mut Log) -> Result<()> {
+        let start = Instant::now();
+        for (list, report) in lists.iter().zip(eval::pair_lists(self.network(), lists)?) {
+            let name = list.display().to_string();
+            let (accuracy, deviation, tar_at_1e3) = (report.folds.mean, report.folds.deviation, report.tar_at_1e3);
+            eprintln!("step {}: {name}: {:.2} ± {:.2} %", self.state.step, 100.0 * accuracy, 100.0 * deviation);
+            let (step, images, seconds) = (self.state.step, self.state.images, start.elapsed().as_secs_f64());
+            log.write(&Line::Evaluation { step, images, list: name, accuracy, deviation, tar_at_1e3, seconds })?;
+        }
+        Ok(())
+    }
+}
+
+fn identity_loss(config: &Config, set: &ChipSet, device: Device) -> Result<(nn::VarStore, Box<dyn Loss>)> {
+    let mut variables = nn::VarStore::new(device);
+    let loss = loss::build(&variables.root(), &config.loss(set.identities()))?;
+    if config.classes_fixed {
+        variables.freeze();
+    }
+    Ok((variables, loss))
+}
+
+/// The teacher's unit rows `[chips, embedding]`, `f16` on the CPU; computed first where they are not in the cache.
+fn teacher_rows(config: &Config, set: &ChipSet, folder: &Path) -> Result<Tensor> {
+    let teacher = Teacher::open(&config.teacher, config.teacher_normalisation())?;
+    if teacher.embedding() as i64 != config.embedding {
+        let reason = format!("its embeddings have length {}, the network's {}", teacher.embedding(), config.embedding);
+        return Err(Error::Teacher { path: config.teacher.clone(), reason });
+    }
+    let cache = if config.teacher_cache.as_os_str().is_empty() { folder } else { &config.teacher_cache };
+    std::fs::create_dir_all(cache).map_err(Error::file(cache))?;
+    let path = teacher_cache::path(cache, &teacher, set, config.teacher_mirrored);
+    let cache = teacher_cache::fill(&path, &teacher, set, config.teacher_mirrored, config.threads as usize, |done, all| {
+        eprintln!("teacher: {done} of {all} chips");
+    })?;
+    Ok(Tensor::from_slice(&cache.rows).view([-1, cache.columns as i64]))
+}
+
+/// Sums over the steps between two lines of the log.
+#[derive(Debug, Default)]
+struct Window {
+    steps: f64,
+    loss: f64,
+    identity: f64,
+    direction: f64,
+    relation: f64,
+    gradient: f64,
+    lr: f64,
+    images: f64,
+    seconds: f64,
+}
+
+impl Window {
+    fn add(&mut self, step: &Step, time: Duration, images: usize) {
+        self.images += images as f64;
+        self.seconds += time.as_secs_f64();
+        if step.skipped {
+            return;
+        }
+        self.steps += 1.0;
+        self.loss += step.loss;
+        self.identity += step.identity;
+        self.direction += step.direction;
+        self.relation += step.relation;
+        self.gradient += step.gradient;
+        self.lr = step.lr;
+    }
+
+    fn close(&self, run: &Run, log: &mut Log) -> Result<()> {
+        let mean = |sum: f64| sum / self.steps.max(1.0);
+        let state = &run.state;
+        let rate = self.images / self.seconds.max(1e-9);
+        let left = (state.config.steps - state.step) as f64 * state.config.batch as f64 / rate;
+        eprintln!(
+            "step {} of {}, loss {:.4} (identity {:.3}, direction {:.4}, relation {:.5}), {rate:.1} images/s, {} left",
+            state.step,
+            state.config.steps,
+            mean(self.loss),
+            mean(self.identity),
+            mean(self.direction),
+            mean(self.relation),
+            indicatif::HumanDuration(Duration::from_secs_f64(left)),
+        );
+        log.write(&Line::Train {
+            step: state.step,
+            epoch: state.position.epoch,
+            images: state.images,
+            lr: self.lr,
+            loss: mean(self.loss),
+            identity: mean(self.identity),
+            direction: mean(self.direction),
+            relation: mean(self.relation),
+            gradient: mean(self.gradient),
+            images_per_second: rate,
+            skipped: state.skipped,
+            unreadable: run.unreadable,
+        })
+    }
+}
