@@ -1,3 +1,4 @@
+mod align;
 mod errors_page;
 mod hostile;
 mod layering;

@@ -41,6 +41,19 @@ impl Landmarks {
         &self.points
     }
 
+    /// The cosine and sine of the head's turn in the picture's plane, clockwise as seen: the direction of "across" and of "down" turned
+    /// by a right angle, together, so that it holds for a profile as well.
+    pub(crate) fn lean(&self) -> (f64, f64) {
+        let [eye_left, eye_right, _, mouth_left, mouth_right] = self.points.map(|p| (f64::from(p.x), f64::from(p.y)));
+        let across =
+            (eye_right.0 - eye_left.0 + mouth_right.0 - mouth_left.0, eye_right.1 - eye_left.1 + mouth_right.1 - mouth_left.1);
+        let down =
+            (mouth_left.0 + mouth_right.0 - eye_left.0 - eye_right.0, mouth_left.1 + mouth_right.1 - eye_left.1 - eye_right.1);
+        let (x, y) = (across.0 + down.1, across.1 - down.0);
+        let length = (x * x + y * y).sqrt();
+        (x / length, y / length)
+    }
+
     /// The distance between the eyes, in pixels: the usual measure of a face's resolution.
     pub fn eye_distance(&self) -> f32 {
         self.points[0].distance(self.points[1])
@@ -200,6 +213,14 @@ mod tests {
         #[test]
         fn a_turned_face_of_any_size_is_taken(degrees in -65f32..65.0, scale in 0.1f32..50.0, shift in -300f32..8000.0) {
             prop_assert!(Landmarks::new(turned(template(), degrees, scale, shift)).is_ok());
+        }
+
+        #[test]
+        fn a_lean_is_the_turn(degrees in -65f32..65.0, scale in 0.1f32..50.0, narrow in 0.05f32..1.0) {
+            let face = template().map(|p| Point::new(56.0 + narrow * (p.x - 56.0), p.y));
+            let (cos, sin) = Landmarks::new(turned(face, degrees, scale, 0.0)).unwrap().lean();
+            let found = sin.atan2(cos).to_degrees();
+            prop_assert!((found - f64::from(degrees)).abs() < 0.3, "{found} for {degrees}");
         }
 
         #[test]
