@@ -34,6 +34,9 @@ pub(super) trait Head: Send + Sync {
     /// # Errors
     /// [`ErrorCode::UnusableNetwork`] when the outputs are not this head's.
     fn decode(&self, outputs: &[Output], width: usize, height: usize, min_score: f32, found: &mut Vec<Candidate>) -> Result<()>;
+
+    /// The height of an upright face in the network's input, in pixels, from which its points are precise.
+    fn clear_height(&self) -> f64;
 }
 
 /// A box with five points that may be a face.

@@ -72,7 +72,8 @@ impl Detector {
                 if found.iter().any(|other| nms::same_face(other, &candidate)) {
                     continue;
                 }
-                if search.looks_again() && second_looks > 0 && !second_look::is_clear(&candidate, size, self.input_size()) {
+                let clear = || second_look::is_clear(&candidate, size, self.input_size(), self.head.head().clear_height());
+                if search.looks_again() && second_looks > 0 && !clear() {
                     second_looks -= 1;
                     found.extend(second_look::look_again(self, frame, &candidate)?);
                 } else {

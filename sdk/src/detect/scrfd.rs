@@ -50,6 +50,10 @@ impl Head for Scrfd {
         }
         Ok(())
     }
+
+    fn clear_height(&self) -> f64 {
+        80.0
+    }
 }
 
 #[cfg(test)]

@@ -14,10 +14,7 @@ use super::letterbox::{Size, Turn, centred, whole};
 use super::nms::same_face;
 use super::search::Window;
 
-/// The height in the input from which a face's points are precise, in pixels.
-const CLEAR_HEIGHT: f64 = 96.0;
-
-/// The cosine of the lean up to which they are: 10°.
+/// The cosine of the lean up to which points are precise: 10°.
 const CLEAR_COS: f64 = 0.985;
 
 /// The height in the input at which a face is looked at again, in pixels, and what counts as that face.
@@ -33,10 +30,10 @@ const MOST_LOOKS: usize = 3;
 /// The most faces of a frame that are looked at again. In a larger crowd the others keep the points of the first look.
 pub(super) const MOST_FACES: usize = 64;
 
-/// Whether the look at the whole frame already shows the face large and upright enough.
-pub(super) fn is_clear(candidate: &Candidate, frame: Size, input: Size) -> bool {
+/// Whether the look at the whole frame already shows the face upright and at least `clear_height` pixels high in the input.
+pub(super) fn is_clear(candidate: &Candidate, frame: Size, input: Size, clear_height: f64) -> bool {
     let step = whole(frame, input, 1.0, Turn::NONE).scale();
-    f64::from(candidate.rect.height()) >= CLEAR_HEIGHT * step && lean(candidate).is_some_and(|turn| turn.cos >= CLEAR_COS)
+    f64::from(candidate.rect.height()) >= clear_height * step && lean(candidate).is_some_and(|turn| turn.cos >= CLEAR_COS)
 }
 
 /// The face as the second look shows it, with the better of both scores; `None` when it is not seen again.
@@ -85,8 +82,8 @@ mod tests {
     fn large_and_upright_is_clear() {
         let (frame, input) = (Size { width: 640.0, height: 480.0 }, Size { width: 320.0, height: 320.0 });
         let leaning = Similarity { a: 0.8, b: 0.6, tx: 300.0, ty: 0.0 };
-        assert!(is_clear(&candidate(&Similarity::IDENTITY, 192.0), frame, input));
-        assert!(!is_clear(&candidate(&Similarity::IDENTITY, 191.0), frame, input), "half as high in the input");
-        assert!(!is_clear(&candidate(&leaning, 192.0), frame, input));
+        assert!(is_clear(&candidate(&Similarity::IDENTITY, 192.0), frame, input, 96.0));
+        assert!(!is_clear(&candidate(&Similarity::IDENTITY, 191.0), frame, input, 96.0), "half as high in the input");
+        assert!(!is_clear(&candidate(&leaning, 192.0), frame, input, 96.0));
     }
 }

@@ -43,6 +43,11 @@ impl Head for Yunet {
         }
         Ok(())
     }
+
+    /// The published network pulls the points of a face 120 pixels high that leans by 30° to 12°, at 240 pixels to 22°.
+    fn clear_height(&self) -> f64 {
+        200.0
+    }
 }
 
 #[cfg(test)]
