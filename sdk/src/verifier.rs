@@ -378,7 +378,7 @@ impl Verifier {
 
     /// The faces of a camera frame by a single look, whatever it finds: the next frame comes soon.
     pub(crate) fn glance(&self, frame: &Frame<'_>) -> Result<Vec<Face>> {
-        self.inner.detector.detect(frame, &self.inner.search)
+        self.inner.detector.detect(frame, &Search::glance())
     }
 
     fn decides(&self) -> Result<&Threshold> {

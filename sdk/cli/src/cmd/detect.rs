@@ -27,7 +27,7 @@ struct Finding {
 }
 
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
-    let search = if args.quick { Search::default() } else { Search::default() };
+    let search = if args.quick { Search::nearest() } else { Search::every_face() };
     let verifier = Verifier::builder(setup.open_pack()?).search(search).build()?;
     if let Some(folder) = &args.output {
         std::fs::create_dir_all(folder).map_err(|e| Error::new(ErrorCode::CannotWrite, e.to_string()).in_file(folder))?;
