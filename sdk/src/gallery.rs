@@ -6,9 +6,9 @@
 //!
 //! |q·x − s·t·(b·c)| = |q·e + f·(s·c)| ≤ ‖e‖ + ‖f‖·(1 + ‖e‖),
 //!
-//! so each approximate score comes with a bound. Only entries whose upper end reaches the k-th best lower end can be among the k best, and
-//! these are scored exactly. The result is therefore **the same as that of the full scan**, to the bit: the recall is 1. What varies with
-//! the data is the time: of 100,000 random 512-value vectors some dozens are rescored; in the worst case all are.
+//! so each approximate score comes with a bound. Only entries whose upper end reaches the k-th best lower end can be among the k
+//! best, and these are scored exactly. The result is therefore **the same as that of the full scan**, to the bit: the recall is 1.
+//! What varies with the data is the time: of 100,000 random 512-value vectors some dozens are rescored; in the worst case all are.
 //!
 //! # What a match means
 //! At a threshold of false-match rate p a gallery of N strangers gives a false match to about 1 − (1 − p)ᴺ of the probes: at 1 in 10,000 and

@@ -60,8 +60,8 @@ pub struct Enrolment {
 }
 
 impl Template {
-    /// The cosine to the other samples' mean below which a sample is called an outlier, 0.3. Of frontal photos, 0.2 % of a person's own fall
-    /// below it and 99.6 % or more of another's; `docs/fusion.md` has the figures. It is a hint to whoever enrols and no decision.
+    /// The cosine to the other samples' mean below which a sample is called an outlier, 0.3. Of frontal photos, 0.2 % of a person's
+    /// own fall below it and 99.6 % or more of another's; `docs/fusion.md` has the figures. It is a hint and no decision.
     pub const OUTLIER_BOUND: f32 = 0.3;
 
     /// The longest bytes of a template.
