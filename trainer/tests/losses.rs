@@ -362,3 +362,73 @@ fn settings_out_of_range_are_refused() {
     refused(&["class_shards=0"], "`class_shards`");
     refused(&["class_share=0"], "`class_share`");
 }
+
+#[test]
+fn settings_survive_a_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.toml");
+    std::fs::write(&path, "data = \"a.rec\"\nloss = \"softmax\"\nauxiliary = \"centre\"\n").unwrap();
+    let config = Config::open(&path, &[]).unwrap();
+    assert_eq!((config.margin, config.auxiliary_weight), (None, None));
+    assert_eq!(config.resumed(&[]).unwrap(), config);
+    let changed = config.resumed(&["margin=0.4".into(), "auxiliary_weight=0.01".into()]).unwrap();
+    assert_eq!((changed.margin, changed.auxiliary_weight), (Some(0.4), Some(0.01)));
+    assert_eq!(changed.resumed(&[]).unwrap(), changed);
+    let error = config.resumed(&["auxiliary=range".into()]).unwrap_err().to_string();
+    assert!(error.contains("`auxiliary` cannot change"), "{error}");
+}
+
+/// Mean cosine of pairs of one identity, and of two.
+fn cosines(embeddings: &Tensor, identities: &Tensor) -> (f64, f64) {
+    let unit = loss::classifier::unit_rows(embeddings);
+    let cosines = unit.matmul(&unit.tr());
+    let same = identities.unsqueeze(1).eq_tensor(&identities.unsqueeze(0));
+    let mean = |mask: &Tensor| cosines.masked_select(mask).mean(Kind::Float).double_value(&[]);
+    (mean(&same), mean(&same.logical_not()))
+}
+
+#[test]
+fn every_loss_brings_identities_together_and_parts_them() {
+    tch::set_num_threads(1);
+    // Five noisy directions of twelve dimensions, eight samples each, to be embedded in four.
+    let noise = |rows: i64, columns: i64, seed: f64| {
+        let scattered =
+            ((Tensor::arange(rows * columns, (Kind::Double, Device::Cpu)) * 12.9898 + seed).sin() * 43_758.5453).frac();
+        scattered.view([rows, columns]).to_kind(Kind::Float)
+    };
+    let identities = Tensor::arange(40, (Kind::Int64, Device::Cpu)).remainder(5);
+    let inputs = noise(5, 12, 1.0).index_select(0, &identities) + noise(40, 12, 2.0);
+    let start = noise(12, 4, 3.0) * 0.5;
+    let centre = ("softmax", "centre");
+    for (name, auxiliary) in LOSSES.iter().filter(|entry| entry.alone).map(|entry| (entry.name, "")).chain([centre]) {
+        let config = Config {
+            loss: name.into(),
+            auxiliary: auxiliary.into(),
+            embedding: 4,
+            loss_scale: 16.0,
+            range_margin: 4.0,
+            range_within: 0.05,
+            range_between: 0.2,
+            class_share: 0.7,
+            ..Config::default()
+        };
+        let variables = nn::VarStore::new(Device::Cpu);
+        let root = variables.root();
+        let loss = loss::build(&(&root / "loss"), &config.loss(5)).unwrap();
+        let weights = root.zeros("weights", &[12, 4]);
+        no_grad(|| weights.shallow_clone().copy_(&start));
+        let (same_before, different_before) = cosines(&inputs.matmul(&weights), &identities);
+        for step in 0..150 {
+            loss.forward(&inputs.matmul(&weights), &identities, 1_000_000 + step).backward();
+            no_grad(|| {
+                for mut weight in variables.trainable_variables() {
+                    let _ = weight.subtract_(&(weight.grad() * 0.1));
+                    weight.zero_grad();
+                }
+            });
+        }
+        let (same, different) = cosines(&inputs.matmul(&weights), &identities);
+        let gain = (same - different) - (same_before - different_before);
+        assert!(gain > 0.2, "{name} {auxiliary}: {same_before:.3}, {different_before:.3} became {same:.3}, {different:.3}");
+    }
+}

@@ -1,7 +1,8 @@
 //! Partial FC: the class matrix in shards, and of each shard only some classes at a step (An et al., arXiv 2010.05222 and 2203.15565).
 //!
 //! A step uses every class that the batch shows and, at random, so many others that `sampled` of the shard's classes are in play. The
-//! softmax runs over these. With `sampled = 1` value and gradients are those of [`super::classifier::CosineClassifier`].
+//! softmax runs over these. With `sampled = 1` value and gradients are those of [`super::classifier::CosineClassifier`]. Classes that
+//! are not in play have a gradient of zero; the optimiser's momentum and decay still move them.
 //!
 //! The shards share three numbers a sample: the largest logit, the sum of exponentials and the true class's logit. A process that
 //! holds one shard gets the others' through [`Exchange`]; then every process has seen the embeddings of the whole batch, all have
@@ -113,18 +114,17 @@ impl<M: Margin> Loss for PartialFc<M> {
         let identities = numbers(identities);
         let shards: Vec<Shard> = self.ranges().map(|range| self.shard(range, embeddings, &identities, step)).collect();
         let zeros = || Tensor::zeros([identities.len() as i64], (embeddings.kind(), embeddings.device()));
-        let (loss, log_sum) = no_grad(|| {
+        let (loss, largest, sum) = no_grad(|| {
             let largest = shards.iter().fold(zeros() + f64::NEG_INFINITY, |max, shard| max.maximum(&shard.largest()));
             let largest = self.exchange.max(largest);
             let sum = self.exchange.sum(shards.iter().fold(zeros(), |sum, shard| sum + shard.sum_of_exponentials(&largest)));
             let target = self.exchange.sum(shards.iter().fold(zeros(), |sum, shard| sum + shard.target()));
-            let log_sum = largest + sum.log();
-            ((&log_sum - target).mean(embeddings.kind()), log_sum)
+            ((sum.log() + (&largest - target)).mean(embeddings.kind()), largest, sum)
         });
         // Each shard's softmax needs the others' sums, which have no graph here; so the gradient is written down: p − 1 for the true
         // class, p for the others, over the batch's size. The term that carries it is worth 0.
-        let carriers = shards.iter().map(|shard| (&shard.logits * shard.gradient(&log_sum)).sum(embeddings.kind()));
-        carriers.fold(loss, |loss, carrier| loss + &carrier - carrier.detach())
+        let carriers = shards.iter().map(|shard| (&shard.logits * shard.gradient(&largest, &sum)).sum(embeddings.kind()));
+        carriers.fold(loss, |loss, carrier| loss + (&carrier - carrier.detach()))
     }
 
     fn class_weights(&self) -> Option<&Tensor> {
@@ -143,8 +143,13 @@ impl Shard {
         self.logits.amax([1i64].as_slice(), false)
     }
 
+    /// Over the largest logit of all shards, so that none overflows.
+    fn exponentials(&self, largest: &Tensor) -> Tensor {
+        (&self.logits - largest.unsqueeze(1)).exp()
+    }
+
     fn sum_of_exponentials(&self, largest: &Tensor) -> Tensor {
-        (&self.logits - largest.unsqueeze(1)).exp().sum_dim_intlist([1i64].as_slice(), false, None)
+        self.exponentials(largest).sum_dim_intlist([1i64].as_slice(), false, None)
     }
 
     /// The true class's logit; 0 where another shard has it.
@@ -154,9 +159,9 @@ impl Shard {
     }
 
     /// The mean loss's derivative by each logit.
-    fn gradient(&self, log_sum: &Tensor) -> Tensor {
+    fn gradient(&self, largest: &Tensor, sum: &Tensor) -> Tensor {
         no_grad(|| {
-            let probabilities = (&self.logits - log_sum.unsqueeze(1)).exp();
+            let probabilities = self.exponentials(largest) / sum.unsqueeze(1);
             let true_class = -self.own.ge(0).to_kind(probabilities.kind()).unsqueeze(1);
             let difference = probabilities.scatter_add(1, &self.own.clamp_min(0).unsqueeze(1), &true_class);
             difference / self.own.size()[0] as f64
@@ -168,15 +173,216 @@ impl Shard {
 ///
 /// They depend on the seed, the step, the shard and the batch alone, so that a run that goes on draws the same.
 fn choose(shard: Range<i64>, identities: &[i64], share: f64, seed: u64, step: u64) -> Option<Vec<i64>> {
-    let count = ((shard.end - shard.start) as f64 * share).ceil() as usize;
-    let mut chosen: BTreeSet<i64> = identities.iter().copied().filter(|identity| shard.contains(identity)).collect();
-    if count as i64 >= shard.end - shard.start {
+    let size = shard.end - shard.start;
+    let count = (size as f64 * share).ceil() as usize;
+    if count as i64 >= size {
         return None;
     }
+    let mut chosen: BTreeSet<i64> = identities.iter().copied().filter(|identity| shard.contains(identity)).collect();
     let mut others: Vec<i64> = shard.clone().filter(|class| !chosen.contains(class)).collect();
     let mut rng = ChaCha8Rng::seed_from_u64(!seed ^ shard.start as u64);
     rng.set_stream(step);
     let (drawn, _) = others.partial_shuffle(&mut rng, count.saturating_sub(chosen.len()));
     chosen.extend(drawn.iter());
     Some(chosen.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Barrier, Mutex};
+
+    use proptest::prelude::*;
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::loss::arcface::{ArcFace, Beyond};
+    use crate::loss::classifier::{CosineClassifier, Scale};
+    use crate::loss::strength::Strength;
+    use crate::train::config::Config;
+
+    const CLASSES: i64 = 11;
+    const LENGTH: i64 = 6;
+    const SAMPLES: i64 = 16;
+
+    fn logits() -> CosineLogits<ArcFace> {
+        let margin = ArcFace { margin: 0.5, beyond: Beyond::Plain };
+        CosineLogits { margin, strength: Strength::Linear { steps: 0 }, scale: Scale::Fixed(64.0) }
+    }
+
+    fn settings(shards: i64, sampled: f64) -> LossSettings {
+        Config { embedding: LENGTH, class_shards: shards, class_share: sampled, ..Config::default() }.loss(CLASSES as usize)
+    }
+
+    /// Embeddings, identities and class centres, without libtorch's generator, which the tests share.
+    fn data(kind: Kind) -> (Tensor, Tensor, Tensor) {
+        let waves = |count, step: f64| (Tensor::arange(count, (kind, Device::Cpu)) * step).sin();
+        let identities: Vec<i64> = (0..SAMPLES).map(|sample| sample * 7 % CLASSES).collect();
+        let embeddings = waves(SAMPLES * LENGTH, 1.7).view([SAMPLES, LENGTH]) * 3.0;
+        (embeddings, Tensor::from_slice(&identities), waves(CLASSES * LENGTH, 2.3).view([CLASSES, LENGTH]))
+    }
+
+    /// Loss, gradient of the embeddings and of the class matrix.
+    fn run(loss: &dyn Loss, centres: &Tensor, embeddings: &Tensor, identities: &Tensor, step: u64) -> [Tensor; 3] {
+        let weights = loss.class_weights().unwrap();
+        weights.shallow_clone().set_data(centres);
+        let embeddings = embeddings.copy().set_requires_grad(true);
+        let value = loss.forward(&embeddings, identities, step);
+        value.backward();
+        [value.detach(), embeddings.grad(), weights.grad()]
+    }
+
+    fn dense(kind: Kind) -> [Tensor; 3] {
+        let (embeddings, identities, centres) = data(kind);
+        let variables = nn::VarStore::new(Device::Cpu);
+        let loss = CosineClassifier::new(&variables.root(), logits(), &settings(1, 1.0));
+        run(&loss, &centres, &embeddings, &identities, 0)
+    }
+
+    fn assert_equal(got: &[Tensor], expected: &[Tensor], tolerance: f64) {
+        for (got, expected) in got.iter().zip(expected) {
+            let scale = expected.abs().max().double_value(&[]);
+            let error = (got - expected).abs().max().double_value(&[]) / scale;
+            assert!(error <= tolerance, "{error}: {got} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn equals_the_whole_matrix_when_everything_is_sampled() {
+        for (kind, tolerance) in [(Kind::Double, 1e-14), (Kind::Float, 1e-6)] {
+            let (embeddings, identities, centres) = data(kind);
+            for shards in [1, 2, 3, 11, 50] {
+                let variables = nn::VarStore::new(Device::Cpu);
+                let loss = PartialFc::new(&variables.root(), logits(), &settings(shards, 1.0));
+                assert_equal(&run(&loss, &centres, &embeddings, &identities, 0), &dense(kind), tolerance);
+            }
+        }
+    }
+
+    #[test]
+    fn stays_finite_where_exponentials_would_not() {
+        let variables = nn::VarStore::new(Device::Cpu);
+        let logits = CosineLogits { scale: Scale::Fixed(1e4), ..logits() };
+        let loss = PartialFc::new(&variables.root(), logits, &settings(3, 1.0));
+        let (embeddings, identities, centres) = data(Kind::Float);
+        let results = run(&loss, &centres, &embeddings, &identities, 0);
+        assert!(results.iter().all(|tensor| tensor.isfinite().all().int64_value(&[]) != 0), "{results:?}");
+    }
+
+    /// A process of a run of several, here a thread.
+    #[derive(Debug, Clone)]
+    struct Thread {
+        place: usize,
+        slots: Arc<Mutex<Vec<Tensor>>>,
+        barrier: Arc<Barrier>,
+    }
+
+    impl Thread {
+        fn combine(&self, local: Tensor, with: impl Fn(Tensor, &Tensor) -> Tensor) -> Tensor {
+            self.slots.lock().unwrap()[self.place] = local;
+            self.barrier.wait();
+            let all = {
+                let slots = self.slots.lock().unwrap();
+                slots[1..].iter().fold(slots[0].copy(), with)
+            };
+            self.barrier.wait();
+            all
+        }
+    }
+
+    impl Exchange for Thread {
+        fn max(&self, local: Tensor) -> Tensor {
+            self.combine(local, |a, b| a.maximum(b))
+        }
+
+        fn sum(&self, local: Tensor) -> Tensor {
+            self.combine(local, |a, b| a + b)
+        }
+    }
+
+    #[test]
+    fn a_shard_a_process_gives_the_same() {
+        let held = [0..4, 4..9, 9..CLASSES];
+        let slots = Arc::new(Mutex::new(vec![Tensor::new(), Tensor::new(), Tensor::new()]));
+        let barrier = Arc::new(Barrier::new(held.len()));
+        let (embeddings, identities, centres) = data(Kind::Double);
+        let threads = held.clone().into_iter().enumerate().map(|(place, held)| {
+            let exchange = Box::new(Thread { place, slots: slots.clone(), barrier: barrier.clone() });
+            let (embeddings, identities) = (embeddings.copy(), identities.copy());
+            let centres = centres.narrow(0, held.start, held.end - held.start).copy();
+            std::thread::spawn(move || {
+                let variables = nn::VarStore::new(Device::Cpu);
+                let loss = PartialFc::of_classes(&variables.root(), logits(), &settings(1, 1.0), held, exchange);
+                run(&loss, &centres, &embeddings, &identities, 0)
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        let results: Vec<[Tensor; 3]> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let [value, by_embeddings, by_centres] = dense(Kind::Double);
+        for result in &results {
+            assert_equal(&result[..1], std::slice::from_ref(&value), 1e-14);
+        }
+        let sum = results.iter().fold(by_embeddings.zeros_like(), |sum, result| sum + &result[1]);
+        let rows: Vec<&Tensor> = results.iter().map(|result| &result[2]).collect();
+        assert_equal(&[sum, Tensor::cat(&rows, 0)], &[by_embeddings, by_centres], 1e-14);
+    }
+
+    #[test]
+    fn a_sampled_step_is_a_softmax_over_the_classes_in_play() {
+        let (embeddings, _, centres) = data(Kind::Double);
+        let embeddings = embeddings.narrow(0, 0, 3);
+        let identities = [7i64, 2, 7];
+        let step = 5;
+        let variables = nn::VarStore::new(Device::Cpu);
+        let settings = settings(2, 0.5);
+        let loss = PartialFc::new(&variables.root(), logits(), &settings);
+        let [value, by_embeddings, by_centres] = run(&loss, &centres, &embeddings, &Tensor::from_slice(&identities), step);
+
+        let in_play: Vec<i64> = [0..5, 5..CLASSES]
+            .into_iter()
+            .flat_map(|shard| choose(shard, &identities, 0.5, settings.seed, step).unwrap())
+            .collect();
+        assert_eq!(in_play.len(), 6);
+        let places: Vec<i64> = identities.iter().map(|id| in_play.iter().position(|class| class == id).unwrap() as i64).collect();
+        let variables = nn::VarStore::new(Device::Cpu);
+        let small = CosineClassifier::new(&variables.root(), logits(), &LossSettings { classes: 6, ..settings });
+        let rows = centres.index_select(0, &Tensor::from_slice(&in_play));
+        let [expected, by_embeddings_of_small, by_rows] = run(&small, &rows, &embeddings, &Tensor::from_slice(&places), step);
+        let by_all = centres.zeros_like().index_add(0, &Tensor::from_slice(&in_play), &by_rows);
+        assert_equal(&[value, by_embeddings, by_centres], &[expected, by_embeddings_of_small, by_all], 1e-14);
+    }
+
+    proptest! {
+        #[test]
+        fn the_choice_holds_the_batch_and_the_share(
+            start in 0i64..50, size in 1i64..60, share in 0.01f64..1.0, seed: u64, step: u64,
+            identities in prop::collection::vec(0i64..110, 0..40),
+        ) {
+            let shard = start..start + size;
+            let wanted = (size as f64 * share).ceil() as usize;
+            let own: BTreeSet<i64> = identities.iter().copied().filter(|id| shard.contains(id)).collect();
+            let chosen = choose(shard.clone(), &identities, share, seed, step);
+            prop_assert_eq!(&chosen, &choose(shard.clone(), &identities, share, seed, step));
+            match chosen {
+                None => prop_assert_eq!(wanted as i64, size),
+                Some(chosen) => {
+                    prop_assert!(chosen.is_sorted_by(|a, b| a < b) && chosen.iter().all(|class| shard.contains(class)));
+                    prop_assert!(own.iter().all(|id| chosen.contains(id)));
+                    prop_assert_eq!(chosen.len(), wanted.max(own.len()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_class_is_drawn_as_often() {
+        let mut counts = [0u32; 20];
+        for step in 0..4000 {
+            for class in choose(0..20, &[3], 0.25, 1, step).unwrap() {
+                counts[class as usize] += 1;
+            }
+        }
+        assert_eq!(counts[3], 4000);
+        // The others share four places of each step: 4000·4/19 = 842 ± 26 (one standard deviation).
+        assert!(counts.iter().enumerate().all(|(class, &count)| class == 3 || count.abs_diff(842) < 130), "{counts:?}");
+    }
 }
