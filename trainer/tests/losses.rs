@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, nn, no_grad};
+use trainer::data::recordio::{Label, Record, RecordWriter};
 use trainer::loss::margin::{Margin, NoMargin};
 use trainer::loss::{self, ArcFace, Beyond, Combined, CosFace, LOSSES, Loss, SphereFace, curves};
 use trainer::train::config::Config;
+use trainer::train::run::Run;
 
 type Rows = Vec<Vec<f64>>;
 
@@ -364,6 +366,13 @@ fn settings_out_of_range_are_refused() {
 }
 
 #[test]
+fn every_preset_opens() {
+    for preset in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/presets")).unwrap() {
+        Config::open(preset.unwrap().path(), &[]).unwrap();
+    }
+}
+
+#[test]
 fn settings_survive_a_resume() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.toml");
@@ -393,7 +402,7 @@ fn every_loss_brings_identities_together_and_parts_them() {
     // Five noisy directions of twelve dimensions, eight samples each, to be embedded in four.
     let noise = |rows: i64, columns: i64, seed: f64| {
         let scattered =
-            ((Tensor::arange(rows * columns, (Kind::Double, Device::Cpu)) * 12.9898 + seed).sin() * 43_758.5453).frac();
+            ((Tensor::arange(rows * columns, (Kind::Double, Device::Cpu)) * 12.9898 + seed).sin() * 43_758.545).frac();
         scattered.view([rows, columns]).to_kind(Kind::Float)
     };
     let identities = Tensor::arange(40, (Kind::Int64, Device::Cpu)).remainder(5);
@@ -430,5 +439,46 @@ fn every_loss_brings_identities_together_and_parts_them() {
         let (same, different) = cosines(&inputs.matmul(&weights), &identities);
         let gain = (same - different) - (same_before - different_before);
         assert!(gain > 0.2, "{name} {auxiliary}: {same_before:.3}, {different_before:.3} became {same:.3}, {different:.3}");
+    }
+}
+
+/// Twelve chips of four identities.
+fn small_set(path: &std::path::Path) {
+    let mut writer = RecordWriter::create(path).unwrap();
+    for chip in 0..12u32 {
+        let pixel = |x: u32, y: u32| image::Rgb([(chip * 20) as u8, (x * (chip + 1)) as u8, (y * (chip % 4 + 1)) as u8]);
+        let mut payload = std::io::Cursor::new(Vec::new());
+        image::RgbImage::from_fn(112, 112, pixel).write_to(&mut payload, image::ImageFormat::Png).unwrap();
+        let key = u64::from(chip) + 1;
+        let record = Record { label: Label::One((chip % 4) as f32), id: key, id2: 0, payload: payload.into_inner() };
+        writer.write(key, &record).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+/// What a loss keeps besides the class matrix, and the classes that a step draws, go on where they were.
+#[test]
+fn centres_and_sampled_classes_go_on_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("set.rec");
+    small_set(&data);
+    let base = Config { data, embedding: 16, batch: 4, ema: 0.0, threads: 1, ..Config::default() };
+    let configs = [
+        Config { loss: "softmax".into(), auxiliary: "centre".into(), ..base.clone() },
+        Config { loss: "arcface".into(), auxiliary: "triplet".into(), class_share: 0.5, class_shards: 2, ..base },
+    ];
+    for config in configs {
+        let name = config.loss.clone();
+        let folder = folder.path().join(&name);
+        let mut run = Run::begin(config, &folder).unwrap();
+        assert!(!run.step().unwrap().skipped);
+        run.save().unwrap();
+        let mut later = Run::resume(&folder, &[]).unwrap();
+        assert_eq!(run.step().unwrap(), later.step().unwrap(), "{name}");
+        let (all, later) = (run.tensors(), later.tensors());
+        assert!(all.keys().eq(later.keys()) && all.keys().any(|key| key.starts_with("loss/")), "{name}");
+        for (key, tensor) in &all {
+            assert!(tensor.equal(&later[key]), "{name}: {key}");
+        }
     }
 }

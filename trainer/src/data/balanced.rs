@@ -69,7 +69,7 @@ mod tests {
             identities in prop::collection::vec(0u32..30, 100..300), p in 2usize..9, k in 2usize..7, seed: u64, epoch in 0u64..1000,
         ) {
             let order = Balanced::new(identities.iter().copied(), p, k).unwrap().order(seed, epoch);
-            prop_assert!(!order.is_empty() && order.len() % (p * k) == 0);
+            prop_assert!(!order.is_empty() && order.len().is_multiple_of(p * k));
             let mut seen = BTreeSet::new();
             for chips in order.chunks(k) {
                 let identity = identities[chips[0] as usize];

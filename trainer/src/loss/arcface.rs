@@ -1,4 +1,4 @@
-//! ArcFace: cos(θ + m) for the true class (arXiv 1801.07698v1, section 2.6; the authors' m = 0.5, s = 64).
+//! ArcFace: cos(θ + m) for the true class (arXiv 1801.07698v1, section 2; the authors' m = 0.5, s = 64).
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;

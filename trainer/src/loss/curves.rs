@@ -1,4 +1,4 @@
-//! The target logit over the angle: figure 4 of the paper (arXiv 1801.07698v1, section 2.8).
+//! The target logit over the angle: figure 4 of the paper (arXiv 1801.07698v1).
 
 use tch::Tensor;
 

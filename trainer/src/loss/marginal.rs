@@ -2,6 +2,7 @@
 //! 2017), added to softmax with λ = 1.
 //!
 //! 1/(n² − n)·Σ over i ≠ j of max(0, ξ − y·(θ − ‖x̂ᵢ − x̂ⱼ‖²)), y = 1 for one identity and −1 for two, x̂ the unit embedding.
+//! The defaults (θ = 1.2, ξ = 0.3) could not be checked against the paper.
 
 use tch::Tensor;
 

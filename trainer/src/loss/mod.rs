@@ -110,12 +110,12 @@ impl LossSettings {
                 refuse("`auxiliary_weight` must be 0 or more")
             }
             s => match s.lambda {
-                Strength::Annealed { start, end, decay }
-                    if !(start >= end && end >= 0.0 && decay >= 0.0 && start.is_finite()) =>
-                {
-                    refuse("`lambda_start` must be `lambda_end` or more, that and `lambda_decay` 0 or more")
+                Strength::Annealed { start, end, decay } => {
+                    let possible = start.is_finite() && (0.0..=start).contains(&end) && (0.0..=f64::MAX).contains(&decay);
+                    let reason = "`lambda_start` must be `lambda_end` or more, that and `lambda_decay` 0 or more";
+                    if possible { Ok(()) } else { refuse(reason) }
                 }
-                _ => Ok(()),
+                Strength::Linear { .. } => Ok(()),
             },
         }
     }

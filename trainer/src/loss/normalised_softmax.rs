@@ -1,4 +1,4 @@
-//! Softmax with unit class rows and no bias: ‖x‖·cos θ (arXiv 1801.07698v1, section 2.2). With a fixed s instead of the embedding's
+//! Softmax with unit class rows and no bias: ‖x‖·cos θ (arXiv 1801.07698v1, section 2). With a fixed s instead of the embedding's
 //! length it is `arcface` or `cosface` with `margin = 0`.
 
 use super::Entry;

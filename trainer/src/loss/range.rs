@@ -2,7 +2,8 @@
 //! 1611.08976), added to softmax with λ = 1.
 //!
 //! α·Σ over classes of k / Σⱼ 1/Dⱼ, the harmonic mean of the k largest squared distances (k = 2), plus β·max(0, m − D), D the least
-//! squared distance between class means of the batch. The embeddings keep their lengths.
+//! squared distance between class means of the batch. The embeddings keep their lengths. The defaults (m = 20,000, α = 5e-5,
+//! β = 1e-4) suit long embeddings; they could not be checked against the paper.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Softmax with bias: the cross-entropy of W·x + b (arXiv 1801.07698v1, section 2.1).
+//! Softmax with bias: the cross-entropy of W·x + b (arXiv 1801.07698v1, section 2).
 
 use tch::{Reduction, Tensor, nn};
 
