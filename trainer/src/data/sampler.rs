@@ -1,9 +1,11 @@
-//! The order in which a set is visited: every chip once an epoch, shuffled by seed and epoch alone.
+//! The order in which a set is visited, by seed and epoch alone: every chip once an epoch, or by [`Balanced`] identities.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+
+use super::balanced::Balanced;
 
 /// Random words that the variation of one chip may draw before it would run into the next one's.
 const WORDS_PER_VISIT: u128 = 4096;
@@ -32,12 +34,20 @@ pub struct Sampler {
     seed: u64,
     position: Position,
     order: Vec<u32>,
+    balanced: Option<Balanced>,
 }
 
 impl Sampler {
     /// The order of `length` chips from `position` on.
     pub fn new(seed: u64, length: usize, position: Position) -> Self {
-        let mut sampler = Sampler { seed, position, order: (0..length as u32).collect() };
+        let mut sampler = Sampler { seed, position, order: (0..length as u32).collect(), balanced: None };
+        sampler.shuffle();
+        sampler
+    }
+
+    /// An order with P identities of K chips in each batch of P·K, from `position` on.
+    pub fn balanced(seed: u64, balanced: Balanced, position: Position) -> Self {
+        let mut sampler = Sampler { seed, position, order: Vec::new(), balanced: Some(balanced) };
         sampler.shuffle();
         sampler
     }
@@ -63,6 +73,10 @@ impl Sampler {
 
     /// Orders the epoch from the sorted order, so that an epoch does not depend on those before it. Stream 0 is never a visit's.
     fn shuffle(&mut self) {
+        if let Some(balanced) = &self.balanced {
+            self.order = balanced.order(self.seed, self.position.epoch);
+            return;
+        }
         self.order.sort_unstable();
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed.wrapping_add(self.position.epoch));
         self.order.shuffle(&mut rng);
@@ -106,5 +120,24 @@ mod tests {
             (visit.index, visit.rng.random::<u64>())
         };
         assert_ne!(draw(1), draw(2));
+    }
+
+    #[test]
+    fn balanced_batches_have_their_identities_and_go_on_exactly() {
+        // 20 chips, four identities of five; batches of two identities with three chips each.
+        let balanced = Balanced::new((0..20).map(|chip| chip / 5), 2, 3).expect("a set large enough");
+        let mut sampler = Sampler::balanced(7, balanced.clone(), START);
+        for batch in 0..20 {
+            let mut identities = Vec::new();
+            for _ in 0..6 {
+                let mut resumed = Sampler::balanced(7, balanced.clone(), sampler.position());
+                let visit = sampler.visit();
+                assert_eq!(visit, resumed.visit());
+                assert_eq!(sampler.position(), resumed.position());
+                identities.push(visit.index / 5);
+            }
+            identities.dedup();
+            assert_eq!(identities.len(), 2, "batch {batch}");
+        }
     }
 }

@@ -1,18 +1,21 @@
-//! ArcFace: cos(θ + m) for the true class (arXiv 1801.07698v1, section 2.5).
+//! ArcFace: cos(θ + m) for the true class (arXiv 1801.07698v1, section 2; the authors' m = 0.5, s = 64).
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::Entry;
-use super::classifier::CosineClassifier;
-use super::margin::Margin;
+use super::classifier::{self, CosineLogits, Scale};
+use super::margin::{Margin, sine};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "arcface",
-    summary: "ArcFace: s·cos(θ + m) for the true class",
+    summary: "s·cos(θ + m) for the true class",
+    alone: true,
+    weight: 1.0,
     build: |path, settings| {
-        let margin = ArcFace { margin: settings.margin, beyond: settings.beyond };
-        Box::new(CosineClassifier::new(path, margin, settings))
+        let margin = ArcFace { margin: settings.margin(0.5, 0.0..=1.57)?, beyond: settings.beyond };
+        let logits = CosineLogits { margin, strength: settings.warm_up(), scale: Scale::Fixed(settings.scale) };
+        Ok(classifier::build(path, logits, settings))
     },
 };
 
@@ -23,7 +26,7 @@ pub enum Beyond {
     /// cos(θ + m) all the same, as the paper's formula says.
     #[default]
     Plain,
-    /// cos θ − m·sin m, which goes on falling; the authors' code has it as `easy_margin = False`.
+    /// cos θ − m·sin m, which goes on falling; the authors' code without its easy margin.
     Stable,
 }
 
@@ -39,9 +42,7 @@ pub struct ArcFace {
 impl Margin for ArcFace {
     fn apply(&self, cosine: &Tensor, strength: f64) -> Tensor {
         let m = self.margin * strength;
-        // The floor keeps the root's derivative finite at cos θ = ±1, where it is infinite; it moves no value by more than 1e-6.
-        let sine = (1f64 - cosine.square()).clamp_min(1e-12).sqrt();
-        let plain = cosine * m.cos() - sine * m.sin();
+        let plain = cosine * m.cos() - sine(cosine) * m.sin();
         match self.beyond {
             Beyond::Plain => plain,
             Beyond::Stable => plain.where_self(&cosine.gt(-m.cos()), &(cosine - m * m.sin())),

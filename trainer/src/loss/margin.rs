@@ -8,3 +8,19 @@ pub trait Margin: std::fmt::Debug {
     /// comes back. The derivative is the margin's own, and finite everywhere.
     fn apply(&self, cosine: &Tensor, strength: f64) -> Tensor;
 }
+
+/// The cosine as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoMargin;
+
+impl Margin for NoMargin {
+    fn apply(&self, cosine: &Tensor, _strength: f64) -> Tensor {
+        cosine.shallow_clone()
+    }
+}
+
+/// sin θ of cos θ. The floor keeps the root's derivative finite at cos θ = ±1, where it is infinite; it moves no value by more
+/// than 1e-6.
+pub(super) fn sine(cosine: &Tensor) -> Tensor {
+    (1f64 - cosine.square()).clamp_min(1e-12).sqrt()
+}

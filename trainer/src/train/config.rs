@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tch::{Device, nn};
 
 use super::optimiser::{Algorithm, OptimiserSettings};
 use super::schedule::{Decay, Schedule};
@@ -10,7 +11,8 @@ use super::teacher::Normalisation;
 use crate::data::augment::Augmentation;
 use crate::error::{Error, Result};
 use crate::loss::distillation::Distillation;
-use crate::loss::{Beyond, LossSettings};
+use crate::loss::strength::Strength;
+use crate::loss::{self, Beyond, LossSettings, Marginal, Range};
 use crate::net::{Activation, NetSettings};
 
 /// In what numbers the network computes; weights, statistics and losses are `f32` always.
@@ -47,12 +49,48 @@ pub struct Config {
     pub loss_weight: f64,
     /// s.
     pub loss_scale: f64,
-    /// m.
-    pub margin: f64,
-    /// Steps over which the margin grows from 0.
+    /// m: radians for arcface, a difference of cosines for cosface, a multiple of the angle for sphereface; absent: 0.5, 0.35 and 4,
+    /// the paper's.
+    pub margin: Option<f64>,
+    /// m₁, m₂ and m₃ of combined: a multiple of the angle, radians, a difference of cosines.
+    pub margins: [f64; 3],
+    /// Steps over which the margin grows from 0; sphereface has λ instead.
     pub margin_warmup: u64,
+    /// sphereface's λ at step 0: cos θ counts λ times as much as ψ(θ).
+    pub lambda_start: f64,
+    /// The least λ.
+    pub lambda_end: f64,
+    /// λ is `lambda_start` / (1 + `lambda_decay`·step).
+    pub lambda_decay: f64,
     /// ArcFace past π − m: plain or stable.
     pub arcface_beyond: Beyond,
+    /// Parts that the class matrix is used in; one has the least overhead.
+    pub class_shards: i64,
+    /// Share of the classes that a step uses: those in the batch and random others.
+    pub class_share: f64,
+
+    /// A loss to add, a name of `trainer list` too; empty: none. *Fixed.*
+    pub auxiliary: String,
+    /// λ, what that loss is multiplied by; absent: 0.003 for centre, 1 for the others.
+    pub auxiliary_weight: Option<f64>,
+    /// α of centre: how far a centre moves towards its samples at a step.
+    pub centre_rate: f64,
+    /// k of range: how many of a class's largest distances count.
+    pub range_largest: i64,
+    /// m of range: the squared distance that class means should keep.
+    pub range_margin: f64,
+    /// α of range, within classes.
+    pub range_within: f64,
+    /// β of range, between classes.
+    pub range_between: f64,
+    /// θ of marginal, a squared distance of unit vectors.
+    pub marginal_threshold: f64,
+    /// ξ of marginal: how far from θ a pair should lie.
+    pub marginal_margin: f64,
+    /// m of contrastive, a distance of unit vectors.
+    pub contrastive_margin: f64,
+    /// α of triplet, a difference of squared distances of unit vectors.
+    pub triplet_margin: f64,
 
     /// An ONNX recogniser to learn from; empty: none.
     pub teacher: PathBuf,
@@ -148,9 +186,26 @@ impl Default for Config {
             loss: "arcface".into(),
             loss_weight: 1.0,
             loss_scale: 64.0,
-            margin: 0.5,
+            margin: None,
+            margins: [1.0, 0.3, 0.2],
             margin_warmup: 0,
+            lambda_start: 1000.0,
+            lambda_end: 5.0,
+            lambda_decay: 0.12,
             arcface_beyond: Beyond::Plain,
+            class_shards: 1,
+            class_share: 1.0,
+            auxiliary: String::new(),
+            auxiliary_weight: None,
+            centre_rate: 0.5,
+            range_largest: 2,
+            range_margin: 2e4,
+            range_within: 5e-5,
+            range_between: 1e-4,
+            marginal_threshold: 1.2,
+            marginal_margin: 0.3,
+            contrastive_margin: 1.0,
+            triplet_margin: 0.3,
             teacher: PathBuf::new(),
             teacher_mean: 127.5,
             teacher_scale: 127.5,
@@ -194,7 +249,7 @@ impl Default for Config {
 }
 
 /// Keys that must stay as they are when a run is resumed.
-const FIXED: [&str; 7] = ["seed", "network", "activation", "embedding", "loss", "optimiser", "classes_fixed"];
+const FIXED: [&str; 8] = ["seed", "network", "activation", "embedding", "loss", "auxiliary", "optimiser", "classes_fixed"];
 
 impl Config {
     /// Reads a TOML file; relative paths in it are relative to the working folder. `changes` are `key=value` and win over it.
@@ -236,14 +291,14 @@ impl Config {
             c if !(c.lr > 0.0 && c.lr.is_finite()) => refuse("`lr` must be above 0"),
             c if c.lr_decay_from >= c.steps => refuse("`lr_decay_from` must lie before `steps`"),
             c if !(c.loss_weight >= 0.0) => refuse("`loss_weight` must be 0 or more"),
-            c if !(0.0..=1.5).contains(&c.margin) => refuse("`margin` must lie in 0…1.5"),
             _ if probabilities.iter().any(|p| !(0.0..=1.0).contains(p)) => refuse("a probability must lie in 0…1"),
             c if c.loss_weight == 0.0 && c.teacher.as_os_str().is_empty() => {
                 refuse("there is nothing to learn from: `loss_weight` is 0 and `teacher` is empty")
             }
             c if c.classes_from_teacher && c.teacher.as_os_str().is_empty() => refuse("`classes_from_teacher` needs a `teacher`"),
             c if c.classes_fixed && !c.classes_from_teacher => refuse("`classes_fixed` needs `classes_from_teacher`"),
-            _ => Ok(()),
+            // A small one of the same settings says what is wrong with them before the data are read.
+            c => loss::build(&nn::VarStore::new(Device::Cpu).root(), &c.loss(2)).map(drop),
         }
     }
 
@@ -256,12 +311,29 @@ impl Config {
     pub fn loss(&self, classes: usize) -> LossSettings {
         LossSettings {
             name: self.loss.clone(),
+            auxiliary: self.auxiliary.clone(),
+            auxiliary_weight: self.auxiliary_weight,
             embedding: self.embedding,
             classes: classes as i64,
             scale: self.loss_scale,
             margin: self.margin,
+            margins: self.margins,
             margin_warmup: self.margin_warmup,
+            lambda: Strength::Annealed { start: self.lambda_start, end: self.lambda_end, decay: self.lambda_decay },
             beyond: self.arcface_beyond,
+            centre_rate: self.centre_rate,
+            range: Range {
+                largest: self.range_largest,
+                margin: self.range_margin,
+                within: self.range_within,
+                between: self.range_between,
+            },
+            marginal: Marginal { threshold: self.marginal_threshold, margin: self.marginal_margin },
+            contrastive_margin: self.contrastive_margin,
+            triplet_margin: self.triplet_margin,
+            shards: self.class_shards,
+            sampled: self.class_share,
+            seed: self.seed,
         }
     }
 

@@ -1,0 +1,26 @@
+//! Two losses, one of them weighted: softmax with centre loss, for example.
+
+use tch::Tensor;
+
+use super::Loss;
+
+/// `main` + `weight`·`added`.
+#[derive(Debug)]
+pub struct Sum {
+    /// The loss that has the class matrix, if one has.
+    pub main: Box<dyn Loss>,
+    /// The auxiliary loss.
+    pub added: Box<dyn Loss>,
+    /// λ.
+    pub weight: f64,
+}
+
+impl Loss for Sum {
+    fn forward(&self, embeddings: &Tensor, identities: &Tensor, step: u64) -> Tensor {
+        self.main.forward(embeddings, identities, step) + self.added.forward(embeddings, identities, step) * self.weight
+    }
+
+    fn class_weights(&self) -> Option<&Tensor> {
+        self.main.class_weights()
+    }
+}
