@@ -1,87 +1,39 @@
-//! MobileFaceNet (Chen, Liu, Gao, Han, 2018, arXiv 1804.07573), table 1.
+//! MobileFaceNet (Chen, Liu, Gao, Han, 2018, arXiv 1804.07573), table 1. Its head is option G.
 
-use tch::nn::ModuleT;
-use tch::{Tensor, nn};
+use tch::nn;
 
-use super::layer::{Activation, Conv, ConvUnit};
-use super::{Entry, NetSettings};
-
-pub(super) const ENTRY: Entry = Entry {
-    name: "mobilefacenet",
-    summary: "MobileFaceNet: inverted residuals, 7×7 depthwise head; 0.99 M parameters at 128-d",
-    build: |path, settings| Box::new(MobileFaceNet::new(path, settings)),
-};
+use super::NetSettings;
+use super::layer::{Activation, Conv, Layer, Norm};
 
 /// Table 1's bottlenecks: expansion, channels out, repeats, stride of the first.
 const BOTTLENECKS: [(i64, i64, i64, i64); 5] = [(2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)];
 
-#[derive(Debug)]
-struct MobileFaceNet {
-    stem: [ConvUnit; 2],
-    bottlenecks: Vec<Bottleneck>,
-    head: [ConvUnit; 3],
-}
-
-impl MobileFaceNet {
-    fn new(path: &nn::Path<'_>, settings: &NetSettings) -> Self {
-        let activation = Some(settings.activation);
-        let stem = [
-            ConvUnit::new(&(path / "stem" / "conv"), Conv::full(3, 64, 2), activation),
-            ConvUnit::new(&(path / "stem" / "depthwise"), Conv::depthwise(64, 1), activation),
-        ];
-        let mut channels = 64;
-        let mut bottlenecks = Vec::new();
-        for (stage, (expansion, output, repeats, stride)) in BOTTLENECKS.into_iter().enumerate() {
-            for unit in 0..repeats {
-                let path = path / "stage" / stage / unit;
-                let stride = if unit == 0 { stride } else { 1 };
-                bottlenecks.push(Bottleneck::new(&path, channels, expansion, output, stride, settings.activation));
-                channels = output;
-            }
+pub(super) fn build(path: &nn::Path<'_>, settings: &NetSettings) -> Layer {
+    let unit = |path: nn::Path<'_>, geometry| Layer::conv_unit(&path, geometry, Norm::TORCH, Some(settings.activation));
+    let mut layers =
+        vec![unit(path / "stem" / "conv", Conv::full(3, 64, 2)), unit(path / "stem" / "depthwise", Conv::depthwise(64, 1))];
+    let mut channels = 64;
+    for (stage, (expansion, output, repeats, stride)) in BOTTLENECKS.into_iter().enumerate() {
+        for index in 0..repeats {
+            let path = path / "stage" / stage / index;
+            let stride = if index == 0 { stride } else { 1 };
+            layers.push(bottleneck(&path, channels, expansion, output, stride, settings.activation));
+            channels = output;
         }
-        let global = Conv { kernel: 7, padding: 0, ..Conv::depthwise(512, 1) };
-        let head = [
-            ConvUnit::new(&(path / "head" / "expand"), Conv::pointwise(channels, 512), activation),
-            ConvUnit::new(&(path / "head" / "global"), global, None),
-            ConvUnit::new(&(path / "head" / "embedding"), Conv::pointwise(512, settings.embedding), None),
-        ];
-        MobileFaceNet { stem, bottlenecks, head }
     }
-}
-
-impl ModuleT for MobileFaceNet {
-    fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
-        let xs = self.stem.iter().fold(xs.shallow_clone(), |xs, unit| unit.forward_t(&xs, train));
-        let xs = self.bottlenecks.iter().fold(xs, |xs, unit| unit.forward_t(&xs, train));
-        let xs = self.head.iter().fold(xs, |xs, unit| unit.forward_t(&xs, train));
-        xs.flatten(1, -1)
-    }
+    layers.push(unit(path / "head" / "expand", Conv::pointwise(channels, 512)));
+    Layer::Chain(layers)
 }
 
 /// Expand, filter each channel, project without activation; the input is added where the shape allows.
-#[derive(Debug)]
-struct Bottleneck {
-    units: [ConvUnit; 3],
-    residual: bool,
-}
-
-impl Bottleneck {
-    fn new(path: &nn::Path<'_>, input: i64, expansion: i64, output: i64, stride: i64, activation: Activation) -> Self {
-        let wide = input * expansion;
-        let units = [
-            ConvUnit::new(&(path / "expand"), Conv::pointwise(input, wide), Some(activation)),
-            ConvUnit::new(&(path / "depthwise"), Conv::depthwise(wide, stride), Some(activation)),
-            ConvUnit::new(&(path / "project"), Conv::pointwise(wide, output), None),
-        ];
-        Bottleneck { units, residual: stride == 1 && input == output }
-    }
-}
-
-impl ModuleT for Bottleneck {
-    fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
-        let ys = self.units.iter().fold(xs.shallow_clone(), |xs, unit| unit.forward_t(&xs, train));
-        if self.residual { ys + xs } else { ys }
-    }
+fn bottleneck(path: &nn::Path<'_>, input: i64, expansion: i64, output: i64, stride: i64, activation: Activation) -> Layer {
+    let wide = input * expansion;
+    let branch = Layer::Chain(vec![
+        Layer::conv_unit(&(path / "expand"), Conv::pointwise(input, wide), Norm::TORCH, Some(activation)),
+        Layer::conv_unit(&(path / "depthwise"), Conv::depthwise(wide, stride), Norm::TORCH, Some(activation)),
+        Layer::conv_unit(&(path / "project"), Conv::pointwise(wide, output), Norm::TORCH, None),
+    ]);
+    if stride == 1 && input == output { Layer::Sum(vec![branch, Layer::identity()]) } else { branch }
 }
 
 #[cfg(test)]
@@ -91,7 +43,7 @@ mod tests {
     use tch::{Device, Kind};
 
     fn settings(embedding: i64, activation: Activation) -> NetSettings {
-        NetSettings { name: ENTRY.name.into(), embedding, activation }
+        NetSettings { name: "mobilefacenet".into(), embedding, activation, width: 1.0 }
     }
 
     #[test]

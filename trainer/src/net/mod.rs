@@ -1,68 +1,85 @@
 //! The networks: from a batch of chips to raw embeddings.
 //!
-//! A network is a [`Network`], built by name from the table [`NETWORKS`]. One file a family; what they share is in [`layer`].
-//! The kind of the input decides the precision: layers cast their weights to it, batch normalisation keeps `f32` statistics.
+//! A network is a [`Network`], built by name; [`Design`] says which names there are. One file a family; what they share is in
+//! [`layer`], [`residual`], [`output`] and `stem`. The kind of the input decides the precision.
 
+pub mod densenet;
+pub mod design;
+mod dpn;
+mod inception_resnet;
 pub mod input;
 pub mod layer;
 mod mobilefacenet;
+mod mobilenet;
+pub mod output;
+pub mod residual;
+pub mod resnet;
+mod stem;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn, no_grad};
 
+use crate::data::chips::SIDE;
 use crate::error::{Error, Result};
+pub use design::Design;
 pub use layer::Activation;
+use layer::{Layer, Shape};
 
 /// What the configuration says about a network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NetSettings {
-    /// A name of [`NETWORKS`].
+    /// A name of `trainer list`.
     pub name: String,
     /// Length of the embedding.
     pub embedding: i64,
-    /// The activation of every unit that has one.
+    /// The activation wherever the authors' code has PReLU. DenseNet, DPN and Inception-ResNet keep ReLU inside, as there.
     pub activation: Activation,
+    /// What MobileNet's channels are multiplied by; 1 for every other network.
+    pub width: f64,
 }
 
-/// A network that can be asked for by name.
-pub struct Entry {
-    /// The name in a configuration.
-    pub name: &'static str,
-    /// One line for `trainer list`.
-    pub summary: &'static str,
-    /// Makes its variables below the path.
-    pub build: fn(&nn::Path<'_>, &NetSettings) -> Box<dyn nn::ModuleT>,
-}
-
-/// Every network.
-pub const NETWORKS: &[Entry] = &[mobilefacenet::ENTRY];
+/// A chip.
+const CHIP: Shape = Shape { channels: 3, height: SIDE as i64, width: SIDE as i64 };
 
 /// A network with its variables: `[n, 3, 112, 112]`, normalised and channels-last, to `[n, embedding]`, not normalised.
 #[derive(Debug)]
 pub struct Network {
     settings: NetSettings,
     variables: nn::VarStore,
-    trunk: Box<dyn nn::ModuleT>,
+    layers: Layer,
+    map: Shape,
+    macs: u64,
 }
 
 impl Network {
     /// Builds the network that `settings` names, with fresh weights from libtorch's generator.
     pub fn build(settings: &NetSettings, device: Device) -> Result<Self> {
-        let entry = NETWORKS.iter().find(|entry| entry.name == settings.name).ok_or_else(|| {
-            let names: Vec<_> = NETWORKS.iter().map(|entry| entry.name).collect();
-            Error::Config(format!("there is no network {:?}; there are: {}", settings.name, names.join(", ")))
-        })?;
+        let Design { backbone, output } = Design::named(&settings.name)?;
         if !(1..=65_536).contains(&settings.embedding) {
             return Err(Error::Config(format!("an embedding of length {} is not possible", settings.embedding)));
         }
+        if !(0.05..=4.0).contains(&settings.width) {
+            return Err(Error::Config(format!("`width` must lie in 0.05…4, not {}", settings.width)));
+        }
+        if settings.width != 1.0 && !matches!(backbone, design::Backbone::MobileNet(_)) {
+            return Err(Error::Config(format!("`width` is for mobilenet and lmobilenet only; {} takes 1", settings.name)));
+        }
         let variables = nn::VarStore::new(device);
-        let trunk = (entry.build)(&variables.root(), settings);
+        let mut macs = 0;
+        let trunk = backbone.build(&variables.root(), settings);
+        let map = trunk.trace(CHIP, &mut macs);
+        if let Some(length) = output.fixed_length(map).filter(|length| *length != settings.embedding) {
+            let name = &settings.name;
+            return Err(Error::Config(format!("{name} makes embeddings of length {length}: set `embedding` to it")));
+        }
+        let head = output.build(&(variables.root() / "head"), map, settings);
+        head.trace(map, &mut macs);
         for variable in variables.variables().values_mut() {
             channels_last(variable);
         }
-        Ok(Network { settings: settings.clone(), variables, trunk })
+        Ok(Network { settings: settings.clone(), variables, layers: Layer::Chain(vec![trunk, head]), map, macs })
     }
 
     /// What it was built from.
@@ -75,9 +92,14 @@ impl Network {
         self.variables.device()
     }
 
+    /// Its structure, with the variables in place.
+    pub fn layers(&self) -> &Layer {
+        &self.layers
+    }
+
     /// Raw embeddings, `f32`, of a batch from [`input::from_pixels`]. `train` uses the batch's own statistics, and dropout.
     pub fn forward(&self, chips: &Tensor, train: bool) -> Tensor {
-        self.trunk.forward_t(chips, train).to_kind(Kind::Float)
+        self.layers.forward(chips, train).flatten(1, -1).to_kind(Kind::Float)
     }
 
     /// Every tensor by name: weights, and the running statistics, which take no gradient.
@@ -88,6 +110,21 @@ impl Network {
     /// Number of values that training changes.
     pub fn parameters(&self) -> usize {
         self.variables.trainable_variables().iter().map(Tensor::numel).sum()
+    }
+
+    /// Number of values in a file of it: the parameters, fixed factors and running statistics. Four bytes each.
+    pub fn values(&self) -> usize {
+        self.variables.variables().values().map(Tensor::numel).sum()
+    }
+
+    /// Multiplications with a weight, each with an addition, that one chip takes.
+    pub fn macs(&self) -> u64 {
+        self.macs
+    }
+
+    /// Size of the last map, which the output option sees.
+    pub fn last_map(&self) -> Shape {
+        self.map
     }
 }
 

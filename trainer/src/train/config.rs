@@ -40,6 +40,8 @@ pub struct Config {
     pub network: String,
     /// relu or prelu. *Fixed.*
     pub activation: Activation,
+    /// What MobileNet's channels are multiplied by; 1 for every other network. *Fixed.*
+    pub width: f64,
     /// Length of the embedding. *Fixed.*
     pub embedding: i64,
 
@@ -182,6 +184,7 @@ impl Default for Config {
             seed: 1,
             network: "mobilefacenet".into(),
             activation: Activation::Prelu,
+            width: 1.0,
             embedding: 512,
             loss: "arcface".into(),
             loss_weight: 1.0,
@@ -249,7 +252,8 @@ impl Default for Config {
 }
 
 /// Keys that must stay as they are when a run is resumed.
-const FIXED: [&str; 8] = ["seed", "network", "activation", "embedding", "loss", "auxiliary", "optimiser", "classes_fixed"];
+const FIXED: [&str; 9] =
+    ["seed", "network", "activation", "width", "embedding", "loss", "auxiliary", "optimiser", "classes_fixed"];
 
 impl Config {
     /// Reads a TOML file; relative paths in it are relative to the working folder. `changes` are `key=value` and win over it.
@@ -304,7 +308,7 @@ impl Config {
 
     /// The network's part.
     pub fn net(&self) -> NetSettings {
-        NetSettings { name: self.network.clone(), embedding: self.embedding, activation: self.activation }
+        NetSettings { name: self.network.clone(), embedding: self.embedding, activation: self.activation, width: self.width }
     }
 
     /// The loss's part, for a set with this many identities.
