@@ -15,12 +15,14 @@ struct Command {
 enum Subcommand {
     Train(cmd::train::Arguments),
     Teach(cmd::teach::Arguments),
+    List(cmd::list::Arguments),
 }
 
 fn main() -> std::process::ExitCode {
     let result = match Command::parse().command {
         Subcommand::Train(arguments) => cmd::train::run(&arguments),
         Subcommand::Teach(arguments) => cmd::teach::run(&arguments),
+        Subcommand::List(arguments) => cmd::list::run(&arguments),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

@@ -1,4 +1,5 @@
 //! The subcommands, one file each.
 
+pub mod list;
 pub mod teach;
 pub mod train;

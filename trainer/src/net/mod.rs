@@ -15,6 +15,8 @@ pub mod output;
 pub mod residual;
 pub mod resnet;
 mod stem;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
