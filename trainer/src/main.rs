@@ -13,12 +13,18 @@ struct Command {
 
 #[derive(Debug, clap::Subcommand)]
 enum Subcommand {
+    Align(cmd::align::Arguments),
+    Clean(cmd::clean::Arguments),
+    Data(cmd::data::Arguments),
     Train(cmd::train::Arguments),
     Teach(cmd::teach::Arguments),
 }
 
 fn main() -> std::process::ExitCode {
     let result = match Command::parse().command {
+        Subcommand::Align(arguments) => cmd::align::run(&arguments),
+        Subcommand::Clean(arguments) => cmd::clean::run(&arguments),
+        Subcommand::Data(arguments) => cmd::data::run(&arguments),
         Subcommand::Train(arguments) => cmd::train::run(&arguments),
         Subcommand::Teach(arguments) => cmd::teach::run(&arguments),
     };

@@ -81,20 +81,15 @@ impl ChipSet {
             hash.update(offset.to_le_bytes());
         }
         of.iter().for_each(|identity| hash.update(identity.to_le_bytes()));
-        Ok(ChipSet { source: Source::Records { file, keys }, of, identities: 0, fingerprint: short_hex(hash), decoded: None })
+        let fingerprint = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Ok(ChipSet { source: Source::Records { file, keys }, of, identities: 0, fingerprint, decoded: None })
     }
 
     fn of_folder(path: &Path) -> Result<Self> {
         let folder = Folder::open(path)?;
-        let mut hash = Sha256::new();
-        for (index, (relative, identity)) in folder.pictures().iter().enumerate() {
-            let file = folder.path(index);
-            hash.update(relative.to_string_lossy().as_bytes());
-            hash.update(std::fs::metadata(&file).map_err(Error::file(&file))?.len().to_le_bytes());
-            hash.update(identity.to_le_bytes());
-        }
+        let fingerprint = folder.fingerprint()?;
         let of = folder.pictures().iter().map(|(_, identity)| *identity).collect();
-        Ok(ChipSet { source: Source::Files(folder), of, identities: 0, fingerprint: short_hex(hash), decoded: None })
+        Ok(ChipSet { source: Source::Files(folder), of, identities: 0, fingerprint, decoded: None })
     }
 
     /// Number of chips.
@@ -173,10 +168,6 @@ pub fn decode(bytes: &[u8]) -> Result<Chip, String> {
         return Err(format!("the picture is {width}×{height}; a chip is {SIDE}×{SIDE}. Align the photos first: trainer align"));
     }
     Ok(frame.to_upright_rgb())
-}
-
-fn short_hex(hash: Sha256) -> String {
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

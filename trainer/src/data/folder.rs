@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::error::{Error, Result};
 
 /// The endings of picture files, in lower case; a file with another ending is no part of a set.
@@ -52,6 +54,18 @@ impl Folder {
     /// Each identity's name: its subfolder's.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Sixteen hexadecimal digits that change when a picture's path, length or identity does.
+    pub fn fingerprint(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        for (picture, (relative, identity)) in self.pictures.iter().enumerate() {
+            let path = self.path(picture);
+            hash.update(relative.to_string_lossy().as_bytes());
+            hash.update(std::fs::metadata(&path).map_err(Error::file(&path))?.len().to_le_bytes());
+            hash.update(identity.to_le_bytes());
+        }
+        Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The path of a picture that can be opened.

@@ -1,6 +1,7 @@
 //! Pictures in: sets of chips, their order, their variation, their faults, and test sets.
 
 pub mod agedb;
+pub mod align;
 pub mod augment;
 pub mod cfp;
 pub mod chips;

@@ -310,8 +310,8 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, expected);
         assert_eq!(by_reason[2], [copy]);
-        let of = |identity: u32| (0..set.identities.len()).filter(move |chip| set.identities[*chip] == identity);
-        assert_eq!(by_reason[3], of(33).chain(of(34)).collect::<Vec<_>>());
+        let people: Vec<usize> = (0..set.identities.len()).filter(|chip| matches!(set.identities[*chip], 33 | 34)).collect();
+        assert_eq!(by_reason[3], people);
         assert_eq!(findings.merged.iter().map(|merge| (merge.from, merge.into)).collect::<Vec<_>>(), [(60, 5)]);
 
         let kept = findings.kept(&set.identities);
