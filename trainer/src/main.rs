@@ -13,6 +13,9 @@ struct Command {
 
 #[derive(Debug, clap::Subcommand)]
 enum Subcommand {
+    Align(cmd::align::Arguments),
+    Clean(cmd::clean::Arguments),
+    Data(cmd::data::Arguments),
     Train(cmd::train::Arguments),
     Teach(cmd::teach::Arguments),
     List(cmd::list::Arguments),
@@ -20,6 +23,9 @@ enum Subcommand {
 
 fn main() -> std::process::ExitCode {
     let result = match Command::parse().command {
+        Subcommand::Align(arguments) => cmd::align::run(&arguments),
+        Subcommand::Clean(arguments) => cmd::clean::run(&arguments),
+        Subcommand::Data(arguments) => cmd::data::run(&arguments),
         Subcommand::Train(arguments) => cmd::train::run(&arguments),
         Subcommand::Teach(arguments) => cmd::teach::run(&arguments),
         Subcommand::List(arguments) => cmd::list::run(&arguments),

@@ -1,4 +1,11 @@
 //! Variation of training chips: what a camera, a detector or a codec would change, and the person not.
+//!
+//! Everything is drawn from the visit's own generator ([`super::sampler::Visit`]), so that a run that goes on sees the same pixels. A
+//! variation of probability 0 draws nothing: switching one on leaves the others' draws before it as they were.
+
+mod blur;
+mod occlusion;
+mod recompression;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -17,32 +24,53 @@ pub struct Augmentation {
     pub colour: f64,
     /// Probability of shrinking to 20–64 pixels and back.
     pub low_resolution: f64,
+    /// Probability of a blur: out of focus or moved.
+    pub blur: f64,
+    /// Probability of compression as a JPEG of quality 15–75.
+    pub jpeg: f64,
+    /// Probability of something before the face: a rectangle, or a mask over mouth and nose.
+    pub occlusion: f64,
 }
 
 impl Augmentation {
     /// Chips as they are.
-    pub const NONE: Augmentation = Augmentation { mirror: 0.0, jitter: 0.0, colour: 0.0, low_resolution: 0.0 };
+    pub const NONE: Augmentation =
+        Augmentation { mirror: 0.0, jitter: 0.0, colour: 0.0, low_resolution: 0.0, blur: 0.0, jpeg: 0.0, occlusion: 0.0 };
 
-    /// Varies one chip. The same generator state gives the same pixels.
+    /// Varies one chip, in the order in which it happens to a picture: the scene, the optics, the sensor, the codec. The same
+    /// generator state gives the same pixels.
     pub fn apply(&self, chip: Chip, rng: &mut ChaCha8Rng) -> Chip {
         let mut chip = chip;
-        if rng.random_bool(self.mirror) {
+        if chance(self.mirror, rng) {
             chip = mirror(&chip);
         }
-        if rng.random_bool(self.jitter) {
+        if chance(self.jitter, rng) {
             let scale = rng.random_range(0.94..1.06f32);
             let angle = rng.random_range(-5.0..5.0f32).to_radians();
             let shift = [rng.random_range(-3.0..3.0f32), rng.random_range(-3.0..3.0f32)];
             chip = similarity(&chip, scale, angle, shift);
         }
-        if rng.random_bool(self.low_resolution) {
+        if chance(self.occlusion, rng) {
+            occlusion::occlude(&mut chip, rng);
+        }
+        if chance(self.blur, rng) {
+            chip = blur::blur(chip, rng);
+        }
+        if chance(self.low_resolution, rng) {
             chip = low_resolution(chip, rng.random_range(20..=64));
         }
-        if rng.random_bool(self.colour) {
+        if chance(self.colour, rng) {
             colour(&mut chip, rng);
+        }
+        if chance(self.jpeg, rng) {
+            chip = recompression::jpeg(chip, rng.random_range(15..=75));
         }
         chip
     }
+}
+
+fn chance(probability: f64, rng: &mut ChaCha8Rng) -> bool {
+    probability > 0.0 && rng.random_bool(probability.min(1.0))
 }
 
 /// The chip seen in a mirror.
@@ -81,10 +109,12 @@ fn similarity(chip: &[u8], scale: f32, angle: f32, shift: [f32; 2]) -> Chip {
 fn low_resolution(chip: Chip, side: u32) -> Chip {
     use image::imageops::{FilterType::Triangle, resize};
     let full = SIDE as u32;
-    match image::RgbImage::from_raw(full, full, chip) {
-        Some(picture) => resize(&resize(&picture, side, side, Triangle), full, full, Triangle).into_raw(),
-        None => unreachable!("a chip has SIDE × SIDE pixels"),
-    }
+    resize(&resize(&picture(chip), side, side, Triangle), full, full, Triangle).into_raw()
+}
+
+/// The chip as the `image` crate's picture.
+fn picture(chip: Chip) -> image::RgbImage {
+    image::RgbImage::from_raw(SIDE as u32, SIDE as u32, chip).unwrap_or_else(|| unreachable!("a chip has SIDE × SIDE pixels"))
 }
 
 /// Contrast ×0.7–1.3 about the middle grey, brightness ±30, each channel ±10, and one chip in five without colour.
@@ -104,5 +134,73 @@ fn colour(chip: &mut Chip, rng: &mut ChaCha8Rng) {
     });
     for pixel in chip.chunks_exact_mut(3) {
         pixel.iter_mut().zip(&tables).for_each(|(x, table)| *x = table[usize::from(*x)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    /// A chip of smooth and of fine structure.
+    fn chip() -> Chip {
+        let at = |x: usize, y: usize| [(x * 2) as u8, (y * 2) as u8, if (x / 4 + y / 4) % 2 == 0 { 40 } else { 210 }];
+        (0..SIDE * SIDE).flat_map(|i| at(i % SIDE, i / SIDE)).collect()
+    }
+
+    fn kinds() -> [(&'static str, Augmentation); 7] {
+        let none = Augmentation::NONE;
+        [
+            ("mirror", Augmentation { mirror: 1.0, ..none }),
+            ("jitter", Augmentation { jitter: 1.0, ..none }),
+            ("colour", Augmentation { colour: 1.0, ..none }),
+            ("low_resolution", Augmentation { low_resolution: 1.0, ..none }),
+            ("blur", Augmentation { blur: 1.0, ..none }),
+            ("jpeg", Augmentation { jpeg: 1.0, ..none }),
+            ("occlusion", Augmentation { occlusion: 1.0, ..none }),
+        ]
+    }
+
+    #[test]
+    fn nothing_is_varied_unless_asked_for() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        assert_eq!(Augmentation::NONE.apply(chip(), &mut rng), chip());
+        assert_eq!(rng.get_word_pos(), 0, "a variation of probability 0 draws nothing");
+    }
+
+    /// The sampler gives each visit 4,096 words; a variation that drew more would run into the next one's.
+    #[test]
+    fn a_visit_repeats_itself_and_keeps_to_its_words() {
+        let all =
+            Augmentation { mirror: 0.5, jitter: 1.0, colour: 1.0, low_resolution: 1.0, blur: 1.0, jpeg: 1.0, occlusion: 1.0 };
+        for (name, augmentation) in kinds().into_iter().chain([("all", all)]) {
+            for seed in 0..40 {
+                let vary = || {
+                    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                    let varied = augmentation.apply(chip(), &mut rng);
+                    (varied, rng.get_word_pos())
+                };
+                let (varied, words) = vary();
+                assert_eq!((varied.len(), vary()), (CHIP_BYTES, (varied.clone(), words)), "{name}");
+                assert!(words < 4096, "{name}: {words}");
+                assert_ne!(varied, chip(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_mirrors_are_none() {
+        assert_eq!(mirror(&mirror(&chip())), chip());
+        assert_eq!(mirror(&chip())[..3], chip()[3 * (SIDE - 1)..3 * SIDE]);
+    }
+
+    /// The identity, and a shift by whole pixels, computed by hand.
+    #[test]
+    fn a_similarity_moves_pixels_where_it_says() {
+        assert_eq!(similarity(&chip(), 1.0, 0.0, [0.0, 0.0]), chip());
+        let moved = similarity(&chip(), 1.0, 0.0, [3.0, 0.0]);
+        let pixel = |chip: &[u8], x: usize, y: usize| chip[3 * (y * SIDE + x)..][..3].to_vec();
+        assert_eq!(pixel(&moved, 50, 20), pixel(&chip(), 47, 20));
+        assert_eq!(pixel(&moved, 1, 20), pixel(&chip(), 0, 20), "the edge is repeated");
     }
 }

@@ -29,7 +29,8 @@ pub enum Precision {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The training set, NAME.rec with NAME.idx beside it. *Fixed* by its content, not by its path.
+    /// The training set: NAME.rec with NAME.idx beside it, or a folder ROOT/IDENTITY/PICTURE of chips. *Fixed* by its content, not by
+    /// its path.
     pub data: PathBuf,
     /// Keep decoded chips in memory: 37,632 bytes each.
     pub keep_decoded: bool,
@@ -159,6 +160,12 @@ pub struct Config {
     pub colour: f64,
     /// Probability of a low-resolution picture.
     pub low_resolution: f64,
+    /// Probability of a blur, out of focus or moved.
+    pub blur: f64,
+    /// Probability of compression as a JPEG of low quality.
+    pub jpeg: f64,
+    /// Probability of something before the face: a rectangle, or a mask over mouth and nose.
+    pub occlusion: f64,
 
     /// Threads for the arithmetic.
     pub threads: i32,
@@ -240,6 +247,9 @@ impl Default for Config {
             jitter: 0.0,
             colour: 0.0,
             low_resolution: 0.0,
+            blur: 0.0,
+            jpeg: 0.0,
+            occlusion: 0.0,
             threads: 2,
             workers: 1,
             log_every: 50,
@@ -284,7 +294,7 @@ impl Config {
 
     fn check(&self) -> Result<()> {
         let refuse = |reason: &str| Err(Error::Config(reason.to_owned()));
-        let probabilities = [self.mirror, self.jitter, self.colour, self.low_resolution];
+        let probabilities = [self.mirror, self.jitter, self.colour, self.low_resolution, self.blur, self.jpeg, self.occlusion];
         match self {
             c if c.data.as_os_str().is_empty() => refuse("`data` is missing: the path of a NAME.rec"),
             c if c.batch < 2 => refuse("`batch` must be 2 or more: batch normalisation needs several chips"),
@@ -380,7 +390,15 @@ impl Config {
 
     /// The variation of chips.
     pub fn augmentation(&self) -> Augmentation {
-        Augmentation { mirror: self.mirror, jitter: self.jitter, colour: self.colour, low_resolution: self.low_resolution }
+        Augmentation {
+            mirror: self.mirror,
+            jitter: self.jitter,
+            colour: self.colour,
+            low_resolution: self.low_resolution,
+            blur: self.blur,
+            jpeg: self.jpeg,
+            occlusion: self.occlusion,
+        }
     }
 }
 
