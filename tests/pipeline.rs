@@ -53,8 +53,16 @@ fn embeddings_equal_the_python_reference() {
     let chip = Chip::from_aligned(chip.frame().to_upright_rgb()).unwrap();
     let of_chip = cosine(verifier.embed(&chip).unwrap().values(), &expected);
     assert!(of_chip >= 0.9999, "{of_chip}");
-    let of_photo = cosine(&embedding(&verifier, &fixture("collins.jpg")), &expected);
-    assert!(of_photo >= 0.995, "{of_photo}");
+    let photo = fixture("collins.jpg");
+    let landmarks: [[f32; 2]; 5] = serde_json::from_value(golden["landmarks"].clone()).unwrap();
+    let landmarks = Landmarks::new(landmarks.map(|[x, y]| Point::new(x, y))).unwrap();
+    let of_points = verifier.extract_at(&photo, landmarks, Purpose::Verify).unwrap();
+    let of_points = cosine(of_points.embedding.values(), &expected);
+    assert!(of_points >= 0.999, "{of_points}");
+    // The reference looks once; this face is small enough in its 320 pixels to be looked at again, which moves the points by 2 pixels
+    // towards those of SCRFD-2.5G at 640.
+    let of_photo = cosine(&embedding(&verifier, &photo), &expected);
+    assert!(of_photo >= 0.96, "{of_photo}");
 }
 
 /// ageitgey/face_recognition 381, BSI-OFIQ/OFIQ-Project 38.

@@ -906,7 +906,7 @@ mod tests {
     fn the_best_frames_are_kept() {
         let mut stage = Stage::new(TrackPolicy { look_every: 1, ..TrackPolicy::default() });
         let faces = [face(320.0, 240.0, 60.0)];
-        stage.run(30, &faces, &person(0, 0.3), |q| q.sharpness = 0.01);
+        stage.run(30, &faces, &person(0, 0.3), |q| q.sharpness = 0.2);
         assert!(stage.track.is_ready());
         stage.run(30, &faces, &person(0, 0.0), |q| q.sharpness = 1.0);
         assert_eq!(stage.track.embeddings(), vec![&person(0, 0.0); 3]);
