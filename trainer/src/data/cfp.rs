@@ -21,15 +21,12 @@ const PICTURES: &str = "Data/Images";
 pub fn open(split: impl AsRef<Path>) -> Result<(PathBuf, PairList)> {
     let split = split.as_ref();
     let wrong = |file: &Path, reason: String| Error::data(file.display().to_string(), reason);
-    let (Some(kind), Some(protocol)) = (split.file_name().and_then(|name| name.to_str()), split.ancestors().nth(2)) else {
+    let kind = split.file_name().and_then(|name| name.to_str()).filter(|kind| matches!(*kind, "FF" | "FP"));
+    let (Some(kind), Some(protocol)) = (kind, split.ancestors().nth(2)) else {
         return Err(wrong(split, "expected …/Protocol/Split/FP or …/Protocol/Split/FF".into()));
     };
     let frontal = numbered(&protocol.join("Pair_list_F.txt"))?;
-    let other = match kind {
-        "FF" => frontal.clone(),
-        "FP" => numbered(&protocol.join("Pair_list_P.txt"))?,
-        _ => return Err(wrong(split, "expected …/Protocol/Split/FP or …/Protocol/Split/FF".into())),
-    };
+    let other = if kind == "FF" { frontal.clone() } else { numbered(&protocol.join("Pair_list_P.txt"))? };
     let mut lines = String::new();
     let mut in_fold = None;
     for fold in 1..=FOLDS {

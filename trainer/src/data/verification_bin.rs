@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    /// `tests/reference/verification_bin.py --check` has read `written.bin` with Python's own `pickle`.
+    /// `tests/reference/verification_bin.py` made `written.bin`, and has read it with Python's own `pickle`.
     #[test]
     fn what_is_written_is_what_python_has_read() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -78,7 +78,8 @@ fn medoid(embeddings: &Embeddings, chips: &[usize], least: f32) -> Option<usize>
     let step = chips.len().div_ceil(CANDIDATES).max(1);
     let candidates: Vec<usize> = chips.iter().step_by(step).copied().collect();
     let support = |&chip: &usize| {
-        let cosines = candidates.iter().map(|&other| dot(embeddings.row(chip), embeddings.row(other)));
+        let others = candidates.iter().filter(|&&other| other != chip);
+        let cosines = others.map(|&other| dot(embeddings.row(chip), embeddings.row(other)));
         cosines.fold((0usize, 0.0f32), |(count, sum), cosine| (count + usize::from(cosine >= least), sum + cosine))
     };
     let supports: Vec<(usize, f32)> = candidates.iter().map(support).collect();

@@ -106,11 +106,11 @@ mod tests {
         assert_eq!(found(&[(0.0, 1), (18.0, 1), (40.0, 1)], 32.0), [(1, 0), (2, 0)]);
     }
 
-    /// Nine pictures at 0° and one at 20° have their centre near 2°.
+    /// Nine pictures at 0° and one at −18° have their centre near −2°; one and one, at −9.5°, which is too far from 20°.
     #[test]
     fn many_pictures_weigh_more() {
-        assert_eq!(found(&[(0.0, 9), (20.0, 1), (-18.0, 1)], 21.0), [(2, 0), (1, 0)]);
-        assert_eq!(found(&[(0.0, 1), (20.0, 9), (-19.0, 1)], 21.0), [(2, 0)]);
+        assert_eq!(found(&[(0.0, 9), (20.0, 1), (-18.0, 1)], 22.5), [(2, 0), (1, 0)]);
+        assert_eq!(found(&[(0.0, 1), (20.0, 9), (-19.0, 1)], 22.5), [(2, 0)]);
     }
 
     #[test]
