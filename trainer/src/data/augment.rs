@@ -144,7 +144,7 @@ mod tests {
 
     /// A chip of smooth and of fine structure.
     fn chip() -> Chip {
-        let at = |x: usize, y: usize| [(x * 2) as u8, (y * 2) as u8, if (x / 4 + y / 4) % 2 == 0 { 40 } else { 210 }];
+        let at = |x: usize, y: usize| [(x * 2) as u8, (y * 2) as u8, if (x / 4 + y / 4).is_multiple_of(2) { 40 } else { 210 }];
         (0..SIDE * SIDE).flat_map(|i| at(i % SIDE, i / SIDE)).collect()
     }
 

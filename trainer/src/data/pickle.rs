@@ -366,11 +366,11 @@ fn build(object: &Value, state: &Value) -> Result<(), String> {
 
 fn fill(array: &Array, shape: &Value, dtype: Dtype, bytes: &Rc<[u8]>) -> Result<(), String> {
     let Value::Tuple(shape) = shape else { return Err("an array without a shape".into()) };
-    let sizes = shape.items.iter().map(|size| match size {
+    let mut sizes = shape.items.iter().map(|size| match size {
         Value::Int(size) => usize::try_from(*size).ok(),
         _ => None,
     });
-    let count = sizes.fold(Some(1usize), |count, size| count?.checked_mul(size?));
+    let count = sizes.try_fold(1usize, |count, size| count.checked_mul(size?));
     if count != Some(bytes.len()) {
         return Err("an array whose shape and length disagree".into());
     }
