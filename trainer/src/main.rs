@@ -15,12 +15,20 @@ struct Command {
 enum Subcommand {
     Train(cmd::train::Arguments),
     Teach(cmd::teach::Arguments),
+    Eval(cmd::eval::Arguments),
+    Plot(cmd::plot::Arguments),
+    List(cmd::list::Arguments),
+    Doctor(cmd::doctor::Arguments),
 }
 
 fn main() -> std::process::ExitCode {
     let result = match Command::parse().command {
         Subcommand::Train(arguments) => cmd::train::run(&arguments),
         Subcommand::Teach(arguments) => cmd::teach::run(&arguments),
+        Subcommand::Eval(arguments) => cmd::eval::run(&arguments),
+        Subcommand::Plot(arguments) => cmd::plot::run(&arguments),
+        Subcommand::List(arguments) => cmd::list::run(&arguments),
+        Subcommand::Doctor(arguments) => cmd::doctor::run(&arguments),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

@@ -1,4 +1,8 @@
 //! The subcommands, one file each.
 
+pub mod doctor;
+pub mod eval;
+pub mod list;
+pub mod plot;
 pub mod teach;
 pub mod train;

@@ -1,9 +1,8 @@
-//! Pictures in: sets of chips, their order, their variation, and pairs for evaluation.
+//! Pictures in: sets of chips, their order, and their variation.
 
 pub mod augment;
 pub mod balanced;
 pub mod chips;
 pub mod loader;
-pub mod pairs;
 pub mod recordio;
 pub mod sampler;
