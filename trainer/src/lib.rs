@@ -10,4 +10,5 @@ pub mod eval;
 pub mod loss;
 pub mod net;
 pub mod plot;
+pub mod reproduce;
 pub mod train;

@@ -17,6 +17,8 @@ enum Subcommand {
     Teach(cmd::teach::Arguments),
     Eval(cmd::eval::Arguments),
     Plot(cmd::plot::Arguments),
+    Reproduce(cmd::reproduce::Arguments),
+    Bench(cmd::bench::Arguments),
     List(cmd::list::Arguments),
     Doctor(cmd::doctor::Arguments),
 }
@@ -27,6 +29,8 @@ fn main() -> std::process::ExitCode {
         Subcommand::Teach(arguments) => cmd::teach::run(&arguments),
         Subcommand::Eval(arguments) => cmd::eval::run(&arguments),
         Subcommand::Plot(arguments) => cmd::plot::run(&arguments),
+        Subcommand::Reproduce(arguments) => cmd::reproduce::run(&arguments),
+        Subcommand::Bench(arguments) => cmd::bench::run(&arguments),
         Subcommand::List(arguments) => cmd::list::run(&arguments),
         Subcommand::Doctor(arguments) => cmd::doctor::run(&arguments),
     };

@@ -19,6 +19,12 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(90, 90, 90),
 ];
 
+/// The backend places points at whole units; so many to a pixel keep lines smooth.
+const UNITS: u32 = 4;
+
+/// Width and height of a chart in pixels.
+const SIZE: (u32, u32) = (560, 400);
+
 /// How values lie along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
@@ -124,7 +130,8 @@ impl Chart {
         Y::CoordDescType: ValueFormatter<f64>,
     {
         let mut builder = ChartBuilder::on(area);
-        builder.caption(&self.title, ("sans-serif", 17)).margin(12).margin_right(20).x_label_area_size(42).y_label_area_size(64);
+        builder.caption(&self.title, ("sans-serif", 17 * UNITS)).margin(12 * UNITS).margin_right(20 * UNITS);
+        builder.x_label_area_size(44 * UNITS).y_label_area_size(64 * UNITS);
         let mut chart = builder.build_cartesian_2d(x, y).map_err(failed)?;
         let [x_scale, y_scale] = [self.x.scale, self.y.scale];
         chart
@@ -133,10 +140,12 @@ impl Chart {
             .y_desc(&self.y.label)
             .x_label_formatter(&|value| number(*value, x_scale))
             .y_label_formatter(&|value| number(*value, y_scale))
-            .light_line_style(RGBColor(244, 244, 244))
-            .bold_line_style(RGBColor(226, 226, 226))
-            .axis_style(RGBColor(120, 120, 120))
-            .label_style(("sans-serif", 13))
+            .max_light_lines(1)
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(RGBColor(226, 226, 226).stroke_width(UNITS))
+            .axis_style(RGBColor(120, 120, 120).stroke_width(UNITS))
+            .label_style(("sans-serif", 13 * UNITS))
+            .axis_desc_style(("sans-serif", 13 * UNITS))
             .draw()
             .map_err(failed)?;
         for (curve, colour) in self.curves.iter().zip(COLOURS.iter().cycle()) {
@@ -145,17 +154,17 @@ impl Chart {
                 let polygon = Polygon::new(points.clone(), colour.mix(0.18));
                 chart.draw_series(std::iter::once(polygon)).map_err(failed)?;
             }
-            let series = LineSeries::new(points, colour.stroke_width(2));
+            let series = LineSeries::new(points, colour.stroke_width(2 * UNITS));
             let drawn = chart.draw_series(series).map_err(failed)?;
             if self.curves.len() > 1 {
-                let key = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3));
+                let key = move |(x, y)| PathElement::new([(x, y), (x + 18 * UNITS as i32, y)], colour.stroke_width(3 * UNITS));
                 drawn.label(curve.name.as_str()).legend(key);
             }
         }
         if self.curves.len() > 1 {
             let mut legend = chart.configure_series_labels();
-            legend.position(self.free_corner()).background_style(WHITE.mix(0.85)).border_style(RGBColor(210, 210, 210));
-            legend.label_font(("sans-serif", 13)).draw().map_err(failed)?;
+            legend.position(self.free_corner()).background_style(WHITE.mix(0.85)).border_style(RGBColor(210, 210, 210).stroke_width(UNITS));
+            legend.legend_area_size(26 * UNITS).margin(10 * UNITS).label_font(("sans-serif", 13 * UNITS)).draw().map_err(failed)?;
         }
         Ok(())
     }
@@ -208,16 +217,19 @@ fn resampled(points: &[(f64, f64)], place: impl Fn((f64, f64)) -> (f64, f64)) ->
 pub fn grid(charts: &[Chart], columns: usize) -> Result<String> {
     let columns = columns.clamp(1, charts.len().max(1));
     let rows = charts.len().div_ceil(columns).max(1);
+    let (width, height) = (SIZE.0 * columns as u32, SIZE.1 * rows as u32);
     let mut svg = String::new();
     {
-        let root = SVGBackend::with_string(&mut svg, (560 * columns as u32, 400 * rows as u32)).into_drawing_area();
+        let root = SVGBackend::with_string(&mut svg, (UNITS * width, UNITS * height)).into_drawing_area();
         root.fill(&WHITE).map_err(failed)?;
         for (area, chart) in root.split_evenly((rows, columns)).iter().zip(charts) {
             chart.draw(area)?;
         }
         root.present().map_err(failed)?;
     }
-    Ok(svg)
+    // The picture's own units stay in its viewBox.
+    let drawn = format!("width=\"{}\" height=\"{}\"", UNITS * width, UNITS * height);
+    Ok(svg.replacen(&drawn, &format!("width=\"{width}\" height=\"{height}\""), 1))
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
