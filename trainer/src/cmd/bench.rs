@@ -76,7 +76,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let say = |line: &str| {
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|source| Error::File { path: "standard output".into(), source })
+        writeln!(out, "{line}")
+            .and_then(|()| out.flush())
+            .map_err(|source| Error::File { path: "standard output".into(), source })
     };
     say("ready")?;
     for line in std::io::stdin().lock().lines() {

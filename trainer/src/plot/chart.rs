@@ -163,8 +163,16 @@ impl Chart {
         }
         if self.curves.len() > 1 {
             let mut legend = chart.configure_series_labels();
-            legend.position(self.free_corner()).background_style(WHITE.mix(0.85)).border_style(RGBColor(210, 210, 210).stroke_width(UNITS));
-            legend.legend_area_size(26 * UNITS).margin(10 * UNITS).label_font(("sans-serif", 13 * UNITS)).draw().map_err(failed)?;
+            legend
+                .position(self.free_corner())
+                .background_style(WHITE.mix(0.85))
+                .border_style(RGBColor(210, 210, 210).stroke_width(UNITS));
+            legend
+                .legend_area_size(26 * UNITS)
+                .margin(10 * UNITS)
+                .label_font(("sans-serif", 13 * UNITS))
+                .draw()
+                .map_err(failed)?;
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ pub fn print(sweep: &Sweep, results: &[(&Row, Ours)]) -> String {
         line.extend(others.iter().map(|name| figure(name)));
         lines.push(line);
         if let Ours::NotRun(reason) = ours {
-            remarks.push(format!("{}: not run: {reason}", row.name));
+            remarks.push((row.name.as_str(), reason.as_str()));
         }
     }
     let widths: Vec<usize> = (0..lines[0].len())
@@ -54,8 +54,14 @@ pub fn print(sweep: &Sweep, results: &[(&Row, Ours)]) -> String {
         let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         let _ = writeln!(text, "{}", cells.join("  ").trim_end());
     }
-    for remark in remarks.iter().map(String::as_str).chain(table.notes.iter().copied()) {
-        let _ = writeln!(text, "  {remark}");
+    // One reason for many rows is said once.
+    while let Some(&(_, reason)) = remarks.first() {
+        let rows: Vec<&str> = remarks.iter().filter(|remark| remark.1 == reason).map(|remark| remark.0).collect();
+        let _ = writeln!(text, "  not run, {reason}: {}", rows.join(", "));
+        remarks.retain(|remark| remark.1 != reason);
+    }
+    for note in table.notes {
+        let _ = writeln!(text, "  {note}");
     }
     text
 }

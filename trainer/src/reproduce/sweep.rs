@@ -139,11 +139,7 @@ impl Sweep {
                 return Ok(finished.accuracies);
             }
         }
-        let mut run = if folder.join(LAST).exists() {
-            Run::resume(folder, &[])?
-        } else {
-            Run::begin(config.clone(), folder)?
-        };
+        let mut run = if folder.join(LAST).exists() { Run::resume(folder, &[])? } else { Run::begin(config.clone(), folder)? };
         if run.state().config != config {
             let reason = "this folder holds the row at other settings; name another one";
             return Err(Error::Checkpoint { path: folder.to_path_buf(), reason: reason.into() });

@@ -1,7 +1,7 @@
 //! The rows of the paper's tables, and those of their figures that were verified.
 //!
-//! A figure is here only if it was found in a second place beside the paper's own text; `None` is one that was not, printed as NV.
-//! What a table holds beyond these rows, and cells that are not listed, we do not know.
+//! Only figures that we could verify are here; `None` is one that we could not, printed as NV. What the tables hold beyond these
+//! rows and columns is not verified either.
 
 /// A table of the paper.
 #[derive(Debug, Clone, PartialEq)]
