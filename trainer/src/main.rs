@@ -19,6 +19,11 @@ enum Subcommand {
     Train(cmd::train::Arguments),
     Teach(cmd::teach::Arguments),
     List(cmd::list::Arguments),
+    Eval(cmd::eval::Arguments),
+    Plot(cmd::plot::Arguments),
+    Reproduce(cmd::reproduce::Arguments),
+    Bench(cmd::bench::Arguments),
+    Doctor(cmd::doctor::Arguments),
 }
 
 fn main() -> std::process::ExitCode {
@@ -29,6 +34,11 @@ fn main() -> std::process::ExitCode {
         Subcommand::Train(arguments) => cmd::train::run(&arguments),
         Subcommand::Teach(arguments) => cmd::teach::run(&arguments),
         Subcommand::List(arguments) => cmd::list::run(&arguments),
+        Subcommand::Eval(arguments) => cmd::eval::run(&arguments),
+        Subcommand::Plot(arguments) => cmd::plot::run(&arguments),
+        Subcommand::Reproduce(arguments) => cmd::reproduce::run(&arguments),
+        Subcommand::Bench(arguments) => cmd::bench::run(&arguments),
+        Subcommand::Doctor(arguments) => cmd::doctor::run(&arguments),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
