@@ -66,6 +66,15 @@ pub enum Error {
         /// How many steps in a row were skipped.
         in_a_row: u64,
     },
+    /// The SDK refused a picture, a pack, a pair list or a figure.
+    #[error(transparent)]
+    Veriface(#[from] veriface::Error),
+    /// There is no libtorch, or another version; the sentence says what to do.
+    #[error("{0}")]
+    Libtorch(String),
+    /// A plot could not be drawn.
+    #[error("plot: {0}")]
+    Plot(String),
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

@@ -4,8 +4,11 @@
 
 pub mod cmd;
 pub mod data;
+pub mod doctor;
 pub mod error;
 pub mod eval;
 pub mod loss;
 pub mod net;
+pub mod plot;
+pub mod reproduce;
 pub mod train;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use trainer::data::chips::ChipSet;
-use trainer::data::pairs::PairList;
+use trainer::data::test_set::TestSet;
 
 /// `../shared/…` beside the workspace; none where it is missing and not required.
 fn shared(name: &str) -> Option<PathBuf> {
@@ -34,12 +34,13 @@ fn the_face_set_has_the_size_that_its_page_states() {
 fn the_cfp_lists_are_seven_thousand_pairs_in_ten_folds() {
     for name in ["cfpfp/pairs.tsv", "cfpfp/pairs_ff.tsv"] {
         let Some(path) = shared(name) else { return };
-        let list = PairList::open_tsv(path).expect("the list");
-        assert_eq!(list.pairs.len(), 7_000);
+        let set = TestSet::open(&path, None).expect("the list");
+        let pairs = set.list().pairs();
+        assert_eq!(pairs.len(), 7_000);
         for fold in 0..10 {
-            let in_fold: Vec<_> = (0..7_000).filter(|&pair| list.fold(pair) == fold).collect();
+            let in_fold: Vec<_> = pairs.iter().filter(|pair| pair.fold == fold).collect();
             assert_eq!(in_fold.len(), 700);
-            assert_eq!(in_fold.iter().filter(|&&pair| list.pairs[pair].same).count(), 350);
+            assert_eq!(in_fold.iter().filter(|pair| pair.same).count(), 350);
         }
     }
 }

@@ -1,9 +1,14 @@
 //! The subcommands, one file each.
 
 pub mod align;
+pub mod bench;
 pub mod clean;
 pub mod data;
+pub mod doctor;
+pub mod eval;
 pub mod list;
+pub mod plot;
+pub mod reproduce;
 pub mod teach;
 pub mod train;
 

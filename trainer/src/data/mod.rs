@@ -11,7 +11,6 @@ pub mod contact_sheet;
 pub mod folder;
 pub mod loader;
 pub mod megaface;
-pub mod pairs;
 pub mod pickle;
 pub mod recordio;
 pub mod sampler;

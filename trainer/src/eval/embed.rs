@@ -1,38 +1,91 @@
-//! Embeddings of chips, in batches.
+//! From a test set to one embedding a picture.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 
-use tch::{Device, Kind, Tensor, no_grad};
+use rayon::prelude::*;
+use veriface::{Chip, Embedding, FaceChoice, Family, Photo, Verifier};
 
-use crate::data::chips::decode;
-use crate::error::{Error, Result};
-use crate::loss::classifier::unit_rows;
-use crate::net::{Network, input};
+use super::model::{Model, network_outputs};
+use crate::data::test_set::TestSet;
+use crate::error::Result;
+use crate::net::Network;
 
-const BATCH: usize = 64;
+/// Pictures that are in memory at once.
+const BLOCK: usize = 256;
 
-/// Unit embeddings of aligned chips, in `f32` arithmetic, each as it is without its mirror image.
-pub fn pictures(network: &Network, pictures: &[PathBuf]) -> Result<Vec<Vec<f32>>> {
-    let mut embeddings = Vec::with_capacity(pictures.len());
-    for batch in pictures.chunks(BATCH) {
-        let mut pixels = Vec::new();
-        for path in batch {
-            let bytes = std::fs::read(path).map_err(Error::file(path))?;
-            pixels.extend(decode(&bytes).map_err(|reason| Error::data(path.display().to_string(), reason))?);
+/// What the pictures are.
+#[derive(Clone, Copy)]
+pub enum PictureKind<'v> {
+    /// Aligned 112×112 chips.
+    Chips,
+    /// Photos: the face that is meant is found and aligned with this verifier, large and near the middle as in the published runs.
+    Photos(&'v Verifier),
+}
+
+impl PictureKind<'_> {
+    /// The chip of a picture. No face on a photo is a failure to enrol, the inner error; a picture that does not decode is an error.
+    pub fn chip(self, set: &TestSet, picture: usize) -> Result<veriface::Result<Chip>> {
+        match self {
+            PictureKind::Chips => Ok(Ok(Chip::from_aligned(set.chip(picture)?)?)),
+            PictureKind::Photos(verifier) => {
+                let file = &set.list().pictures()[picture];
+                let photo = Photo::decode(&set.encoded(picture)?).map_err(|e| e.in_file(file))?;
+                let chip = verifier.detect(&photo).and_then(|faces| {
+                    let face = FaceChoice::MostCentral.choose(&faces, &photo.frame())?;
+                    verifier.align(&photo, &face.landmarks)
+                });
+                match chip {
+                    Err(error) if error.code().family() != Family::Face => Err(error.into()),
+                    other => Ok(other),
+                }
+            }
         }
-        embeddings.extend(chips(network, &pixels)?);
+    }
+}
+
+/// The embeddings of a set's pictures, none where there is no face or no direction, and how often which error said so.
+pub struct Embedded {
+    /// One a picture of the pair list.
+    pub embeddings: Vec<Option<Embedding>>,
+    /// Error number and name → pictures.
+    pub failures: BTreeMap<String, usize>,
+}
+
+/// Embeds every picture of the set once. `progress` is told how many are done.
+pub fn test_set(model: &Model, set: &TestSet, kind: PictureKind<'_>, progress: impl Fn(usize)) -> Result<Embedded> {
+    let pictures: Vec<usize> = (0..set.list().pictures().len()).collect();
+    let mut embedded = Embedded { embeddings: Vec::with_capacity(pictures.len()), failures: BTreeMap::new() };
+    for block in pictures.chunks(BLOCK) {
+        let chips: Vec<_> = block.par_iter().map(|&picture| kind.chip(set, picture)).collect::<Result<_>>()?;
+        let found: Vec<Chip> = chips.iter().filter_map(|chip| chip.as_ref().ok()).cloned().collect();
+        let mut outputs = model.embed(&found)?.into_iter();
+        for chip in chips {
+            let embedding = match chip {
+                Ok(_) => outputs.next().transpose(),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &embedding {
+                let name = format!("E{} {}", error.code().number(), error.code().name());
+                *embedded.failures.entry(name).or_default() += 1;
+            }
+            embedded.embeddings.push(embedding.ok().flatten());
+        }
+        progress(embedded.embeddings.len());
+    }
+    Ok(embedded)
+}
+
+/// Embeddings of a network in training, of chips as they are, without mirror averaging.
+pub fn with_network(network: &Network, set: &TestSet) -> Result<Vec<Option<Embedding>>> {
+    /// A network in training has no id that lasts; these embeddings meet only each other.
+    const IN_TRAINING: veriface::ModelId = veriface::ModelId::from_bytes([0; 32]);
+    let pictures: Vec<usize> = (0..set.list().pictures().len()).collect();
+    let mut embeddings = Vec::with_capacity(pictures.len());
+    for batch in pictures.chunks(64) {
+        let chips: Vec<Chip> =
+            batch.par_iter().map(|&picture| Ok(PictureKind::Chips.chip(set, picture)??)).collect::<Result<_>>()?;
+        let outputs = network_outputs(network, &chips, false)?;
+        embeddings.extend(outputs.into_iter().map(|output| Embedding::from_raw(IN_TRAINING, output).ok()));
     }
     Ok(embeddings)
-}
-
-/// Unit embeddings of chips that lie one after the other.
-fn chips(network: &Network, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
-    let rows = no_grad(|| unit_rows(&network.forward(&input::from_pixels(pixels, Kind::Float, network.device()), false)));
-    let rows: Tensor = rows.to_device(Device::Cpu).contiguous();
-    Ok(Vec::<Vec<f32>>::try_from(rows)?)
-}
-
-/// Cosine of two unit vectors.
-pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }

@@ -1,36 +1,41 @@
-//! How good a network is: embeddings of pair lists, and what their scores say.
+//! How good a network is: embeddings of pair lists and of probes among distractors, and what their scores say.
+//!
+//! The figures themselves are the SDK's, [`veriface::evaluation`], so that training and deployment count alike. What stands here
+//! gets the embeddings ([`model`], [`embed`]), compares with a million distractors ([`identification`]), and writes
+//! it down ([`report`], [`page`]).
 
 pub mod embed;
-pub mod ten_fold;
+pub mod faces;
+pub mod identification;
+pub mod model;
+pub mod npy;
+pub mod page;
+pub mod report;
+pub mod worst;
 
-use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use crate::data::pairs::{Pair, PairList};
+use veriface::FalseMatchRate;
+use veriface::evaluation::{AtRate, Options, Report, evaluate};
+
+use crate::data::test_set::TestSet;
 use crate::error::Result;
 use crate::net::Network;
 
-/// What a pair list says of a network.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PairReport {
-    /// Accuracy over ten folds.
-    pub folds: ten_fold::TenFold,
-    /// True accept rate at a false accept rate of 1e-3.
-    pub tar_at_1e3: f64,
+/// The figures of a network in training on lists of aligned chips, by cosine, without mirror averaging.
+pub fn pair_lists(network: &Network, lists: &[PathBuf]) -> Result<Vec<Report>> {
+    let options = Options { bootstrap: None, rates: vec![FalseMatchRate::ONE_IN_1_000], ..Options::default() };
+    let report = |list: &PathBuf| {
+        let set = TestSet::open(list, None)?;
+        Ok(evaluate(set.list(), &embed::with_network(network, &set)?, &options)?)
+    };
+    lists.iter().map(report).collect()
 }
 
-/// Scores lists of aligned chips by cosine, without mirror averaging. A picture that several lists share is embedded once.
-pub fn pair_lists(network: &Network, paths: &[PathBuf]) -> Result<Vec<PairReport>> {
-    let lists = paths.iter().map(PairList::open_tsv).collect::<Result<Vec<_>>>()?;
-    let pictures: BTreeSet<&PathBuf> = lists.iter().flat_map(|list| &list.pictures).collect();
-    let pictures: Vec<PathBuf> = pictures.into_iter().cloned().collect();
-    let embeddings: HashMap<&PathBuf, Vec<f32>> = pictures.iter().zip(embed::pictures(network, &pictures)?).collect();
-    let report = |list: &PairList| {
-        let cosine = |pair: &Pair| embed::cosine(&embeddings[&list.pictures[pair.a]], &embeddings[&list.pictures[pair.b]]);
-        let scores: Vec<f64> = list.pairs.iter().map(cosine).collect();
-        let same: Vec<bool> = list.pairs.iter().map(|pair| pair.same).collect();
-        let folds: Vec<usize> = (0..list.pairs.len()).map(|pair| list.fold(pair)).collect();
-        PairReport { folds: ten_fold::accuracy(&scores, &same, &folds), tar_at_1e3: ten_fold::tar_at_far(&scores, &same, 1e-3) }
-    };
-    Ok(lists.iter().map(report).collect())
+/// The true-acceptance rate that a report states at `rate`; none where the list is too short for it.
+pub fn true_acceptance(report: &Report, rate: FalseMatchRate) -> Option<f64> {
+    report.tar.iter().find_map(|at| match at {
+        AtRate::Measured(at) if at.far == rate => Some(at.tar),
+        _ => None,
+    })
 }

@@ -286,6 +286,11 @@ impl Config {
         Self::from_table(after)
     }
 
+    /// The defaults with `key=value` changes.
+    pub fn changed(changes: &[String]) -> Result<Self> {
+        Self::from_table(changed(toml::Table::new(), changes)?)
+    }
+
     fn from_table(table: toml::Table) -> Result<Self> {
         let config: Config = table.try_into().map_err(|e: toml::de::Error| Error::Config(e.message().to_owned()))?;
         config.check()?;

@@ -59,6 +59,13 @@ pub enum Line<'a> {
         /// Chips replaced because they did not decode.
         unreadable: u64,
     },
+    /// How far the embeddings lay from their classes' centres over the same steps.
+    Angles {
+        /// Steps done.
+        step: u64,
+        /// Chips by angle: 90 bins of 2° from 0° on.
+        histogram: &'a [u64],
+    },
     /// A step was skipped.
     Skipped {
         /// Steps done, this one included.
@@ -80,8 +87,8 @@ pub enum Line<'a> {
         accuracy: f64,
         /// Its deviation over the folds.
         deviation: f64,
-        /// True accept rate at a false accept rate of 1e-3, 0 to 1.
-        tar_at_1e3: f64,
+        /// True-acceptance rate at a false-acceptance rate of 1e-3, 0 to 1; none where the list is too short for it.
+        tar_at_1e3: Option<f64>,
         /// Seconds that it took.
         seconds: f64,
     },

@@ -1,5 +1,6 @@
 //! Training: a [`run::Run`] from a [`config::Config`], and what it is made of.
 
+pub mod angles;
 pub mod averaging;
 pub mod checkpoint;
 pub mod config;

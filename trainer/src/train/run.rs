@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tch::{Device, Kind, Tensor, nn, no_grad};
+use veriface::FalseMatchRate;
 
+use super::angles::{self, Counter};
 use super::averaging;
 use super::checkpoint::{self, State};
 use super::config::{Config, Precision};
@@ -65,6 +67,7 @@ pub struct Run {
     teacher: Option<(Distillation, Tensor)>,
     optimiser: Optimiser,
     unreadable: u64,
+    angles: Counter,
 }
 
 impl Run {
@@ -140,6 +143,7 @@ impl Run {
             teacher,
             optimiser,
             unreadable: 0,
+            angles: Counter::default(),
         })
     }
 
@@ -183,7 +187,7 @@ impl Run {
         let before: Vec<(&String, Tensor)> =
             self.weights.iter().filter(|(_, w)| !w.requires_grad()).map(|(name, w)| (name, no_grad(|| w.copy()))).collect();
         self.optimiser.zero_grad();
-        let (loss, mut report) = self.loss(batch);
+        let (loss, mut report, angles) = self.loss(batch);
         loss.backward();
         report.gradient = self.optimiser.gradient_norm();
         report.lr = self.schedule.at(step);
@@ -199,6 +203,7 @@ impl Run {
         } else {
             self.optimiser.step(report.lr, report.gradient);
             self.state.skipped_in_a_row = 0;
+            angles.into_iter().for_each(|counts| self.angles.add(counts));
             if let Some(average) = &self.average {
                 averaging::follow(&mut average.variables(), &self.weights, self.state.config.ema, self.optimiser.steps());
             }
@@ -211,7 +216,8 @@ impl Run {
         Ok(report)
     }
 
-    fn loss(&self, batch: &Batch) -> (Tensor, Step) {
+    /// The whole loss, its parts, and the angles to the class centres where there are such.
+    fn loss(&self, batch: &Batch) -> (Tensor, Step, Option<Tensor>) {
         let config = &self.state.config;
         let kind = match config.precision {
             Precision::Fp32 => Kind::Float,
@@ -220,10 +226,12 @@ impl Run {
         let embeddings = self.network.forward(&input::from_pixels(&batch.pixels, kind, self.device), true);
         let mut sum = Tensor::zeros([], (Kind::Float, self.device));
         let mut step = Step { loss: 0.0, identity: 0.0, direction: 0.0, relation: 0.0, gradient: 0.0, lr: 0.0, skipped: false };
+        let mut angles = None;
         if let Some((_, loss)) = &self.identity {
             let identities = Tensor::from_slice(&batch.identities).to_device(self.device);
             let term = loss.forward(&embeddings, &identities, self.state.step);
             step.identity = term.double_value(&[]);
+            angles = loss.class_weights().map(|classes| angles::counts(&embeddings, classes, &identities));
             sum += term * config.loss_weight;
         }
         if let Some((distillation, rows)) = &self.teacher {
@@ -234,7 +242,7 @@ impl Run {
             sum += terms.sum;
         }
         step.loss = sum.double_value(&[]);
-        (sum, step)
+        (sum, step, angles)
     }
 
     /// Puts each identity's mean teacher embedding where the loss keeps its class centres.
@@ -287,6 +295,9 @@ impl Run {
             }
             if self.state.step.is_multiple_of(config.log_every) {
                 window.close(self, &mut log)?;
+                if let Some(angles) = self.angles.take()? {
+                    log.write(&Line::Angles { step: self.state.step, histogram: &angles.histogram })?;
+                }
                 window = Window::default();
             }
             let done = self.state.step == config.steps;
@@ -327,7 +338,8 @@ impl Run {
         let start = Instant::now();
         for (list, report) in lists.iter().zip(eval::pair_lists(self.network(), lists)?) {
             let name = list.display().to_string();
-            let (accuracy, deviation, tar_at_1e3) = (report.folds.mean, report.folds.deviation, report.tar_at_1e3);
+            let (accuracy, deviation, tar_at_1e3) =
+                (report.accuracy, report.accuracy_std, eval::true_acceptance(&report, FalseMatchRate::ONE_IN_1_000));
             eprintln!("step {}: {name}: {:.2} ± {:.2} %", self.state.step, 100.0 * accuracy, 100.0 * deviation);
             let (step, images, seconds) = (self.state.step, self.state.images, start.elapsed().as_secs_f64());
             log.write(&Line::Evaluation { step, images, list: name, accuracy, deviation, tar_at_1e3, seconds })?;

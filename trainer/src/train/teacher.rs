@@ -58,6 +58,11 @@ impl Teacher {
 
     /// The unit embedding of a chip.
     pub fn embed(&self, chip: &[u8]) -> Result<Vec<f32>> {
+        unit(self.output(chip)?).ok_or_else(|| failed(&self.path, &"the output is zero or not finite"))
+    }
+
+    /// The network's output for a chip, as it is.
+    pub fn output(&self, chip: &[u8]) -> Result<Vec<f32>> {
         if chip.len() != CHIP_BYTES {
             return Err(failed(&self.path, &format!("a chip has {CHIP_BYTES} bytes, not {}", chip.len())));
         }
@@ -70,7 +75,7 @@ impl Teacher {
             let output = self.plan.run(tvec!(input.into()))?;
             Ok(output[0].try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
         };
-        unit(run().map_err(|e| failed(&self.path, &e))?).ok_or_else(|| failed(&self.path, &"the output is zero or not finite"))
+        run().map_err(|e| failed(&self.path, &e))
     }
 }
 

@@ -38,3 +38,19 @@ fn chip(identity: u32, number: u32) -> Vec<u8> {
     picture.write_to(&mut bytes, ImageFormat::Png).expect("encoded");
     bytes.into_inner()
 }
+
+/// Writes 20 pairs of drawn chips as PNG files, and their list, in which every other pair is of one identity.
+#[allow(dead_code, reason = "each test program takes what it needs")]
+pub fn pairs(folder: &Path) -> PathBuf {
+    let mut text = String::new();
+    for pair in 0..20u32 {
+        let (first, second) = (pair % 5, if pair % 2 == 0 { pair % 5 } else { (pair + 1) % 5 });
+        for (identity, number, side) in [(first, 2 * pair, 'a'), (second, 2 * pair + 1, 'b')] {
+            std::fs::write(folder.join(format!("{pair}{side}.png")), chip(identity, number)).expect("written");
+        }
+        text.push_str(&format!("{pair}a.png\t{pair}b.png\t{}\n", u8::from(first == second)));
+    }
+    let list = folder.join("pairs.tsv");
+    std::fs::write(&list, text).expect("written");
+    list
+}
