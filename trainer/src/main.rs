@@ -18,11 +18,11 @@ enum Subcommand {
     Data(cmd::data::Arguments),
     Train(cmd::train::Arguments),
     Teach(cmd::teach::Arguments),
-    List(cmd::list::Arguments),
     Eval(cmd::eval::Arguments),
     Plot(cmd::plot::Arguments),
     Reproduce(cmd::reproduce::Arguments),
     Bench(cmd::bench::Arguments),
+    List(cmd::list::Arguments),
     Doctor(cmd::doctor::Arguments),
 }
 
@@ -33,11 +33,11 @@ fn main() -> std::process::ExitCode {
         Subcommand::Data(arguments) => cmd::data::run(&arguments),
         Subcommand::Train(arguments) => cmd::train::run(&arguments),
         Subcommand::Teach(arguments) => cmd::teach::run(&arguments),
-        Subcommand::List(arguments) => cmd::list::run(&arguments),
         Subcommand::Eval(arguments) => cmd::eval::run(&arguments),
         Subcommand::Plot(arguments) => cmd::plot::run(&arguments),
         Subcommand::Reproduce(arguments) => cmd::reproduce::run(&arguments),
         Subcommand::Bench(arguments) => cmd::bench::run(&arguments),
+        Subcommand::List(arguments) => cmd::list::run(&arguments),
         Subcommand::Doctor(arguments) => cmd::doctor::run(&arguments),
     };
     match result {

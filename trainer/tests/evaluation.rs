@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
+use trainer::data::test_set::TestSet;
+use trainer::data::verification_bin::VerificationBin;
 use trainer::error::Result;
 use trainer::eval::embed::PictureKind;
 use trainer::eval::identification::{Verification, identify};
 use trainer::eval::model::Model;
 use trainer::eval::page;
 use trainer::eval::report::{Evaluation, SetResult};
-use trainer::eval::test_set::TestSet;
 use trainer::plot::training::TrainingLog;
 use trainer::reproduce::{Ours, Scale, Sweep, Table, print};
 use trainer::train::config::Config;
@@ -63,11 +64,15 @@ fn close(ours: f64, golden: f64) {
 #[test]
 fn a_bin_sets_embeddings_give_scikit_learns_accuracy_and_thresholds() {
     let bin = golden().bin;
-    let set = TestSet::carried("reference", vec![Vec::new(); bin.embeddings.len()], &bin.same).expect("a set");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("reference.bin");
+    let pictures = (0..bin.embeddings.len()).map(|number| number.to_le_bytes().to_vec()).collect();
+    VerificationBin::new(pictures, bin.same).expect("a set").write(&path).expect("written");
+    let set = TestSet::open(&path, None).expect("a set");
     let embedding = |values: Vec<f32>| Embedding::from_raw(ModelId::from_bytes([1; 32]), values).ok();
     let embeddings: Vec<_> = bin.embeddings.into_iter().map(embedding).collect();
     let rates = vec![FalseMatchRate::new(0.05).expect("a rate")];
-    let report = evaluate(set.pairs(), &embeddings, &Options { rates, bootstrap: None, ..Options::default() }).expect("figures");
+    let report = evaluate(set.list(), &embeddings, &Options { rates, bootstrap: None, ..Options::default() }).expect("figures");
     close(report.accuracy, bin.accuracy);
     close(report.accuracy_std, bin.std);
     report.folds.iter().zip(&bin.folds).for_each(|(&ours, &golden)| close(ours, golden));
@@ -174,7 +179,7 @@ fn a_checkpoints_report_is_one_page_that_needs_nothing_else() {
     assert_eq!(json["model"]["mirror"], false);
 
     let show = |_: usize, pair: usize| {
-        let pair = set.pairs().pairs()[pair - 1];
+        let pair = set.list().pairs()[pair - 1];
         Some([pair.a, pair.b].map(|picture| PictureKind::Chips.chip(&set, picture).expect("read").expect("a chip")))
     };
     let page = page::html(&evaluation, Some(&show)).expect("a page");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use trainer::data::chips::ChipSet;
-use trainer::eval::test_set::TestSet;
+use trainer::data::test_set::TestSet;
 
 /// `../shared/…` beside the workspace; none where it is missing and not required.
 fn shared(name: &str) -> Option<PathBuf> {
@@ -35,7 +35,7 @@ fn the_cfp_lists_are_seven_thousand_pairs_in_ten_folds() {
     for name in ["cfpfp/pairs.tsv", "cfpfp/pairs_ff.tsv"] {
         let Some(path) = shared(name) else { return };
         let set = TestSet::open(&path, None).expect("the list");
-        let pairs = set.pairs().pairs();
+        let pairs = set.list().pairs();
         assert_eq!(pairs.len(), 7_000);
         for fold in 0..10 {
             let in_fold: Vec<_> = pairs.iter().filter(|pair| pair.fold == fold).collect();

@@ -1,13 +1,12 @@
 //! `trainer eval`: the figures of a model on pair lists and among distractors, as a page and as JSON.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use tch::Tensor;
 use veriface::evaluation::{AtRate, Options};
 use veriface::{Chip, FalseMatchRate, Pack, Purpose, QualityPolicy, Verifier};
 
+use crate::data::test_set::TestSet;
 use crate::error::{Error, Result};
 use crate::eval::embed::PictureKind;
 use crate::eval::faces::Faces;
@@ -15,7 +14,6 @@ use crate::eval::identification::{Identification, Verification, identify};
 use crate::eval::model::Model;
 use crate::eval::page;
 use crate::eval::report::{self, Evaluation, SetResult};
-use crate::eval::test_set::TestSet;
 use crate::train::teacher::Normalisation;
 
 /// Evaluates a checkpoint, an ONNX recogniser or a pack.
@@ -26,8 +24,9 @@ use crate::train::teacher::Normalisation;
 pub struct Arguments {
     /// A run's folder or .safetensors, an .onnx with input [1, 3, 112, 112] RGB, or a .vfpack
     model: PathBuf,
-    /// LFW's pairs.txt, or a list of `path TAB path TAB 1|0` in ten folds; several are possible
-    #[arg(long = "pairs", value_name = "LIST", required_unless_present = "probes")]
+    /// LFW's pairs.txt, a list of `path TAB path TAB 1|0` in ten folds, AgeDB-30's list, CFP's …/Protocol/Split/FP, or insightface's
+    /// NAME.bin; several are possible
+    #[arg(long = "pairs", value_name = "LIST", required_unless_present_any = ["probes", "megaface"])]
     pairs: Vec<PathBuf>,
     /// Where the lists' paths start from; by default each list's folder
     #[arg(long, value_name = "FOLDER")]
@@ -53,6 +52,9 @@ pub struct Arguments {
     /// Pictures of others, in one of the same forms
     #[arg(long, value_name = "FACES", requires = "probes")]
     distractors: Option<PathBuf>,
+    /// insightface's MegaFace test pack: a folder with facescrub_lst, megaface_lst, their images and, if there are, noise lists
+    #[arg(long, value_name = "FOLDER", conflicts_with = "probes")]
+    megaface: Option<PathBuf>,
     /// The false-acceptance rate of verification among distractors
     #[arg(long, default_value = "1e-6")]
     far: FalseMatchRate,
@@ -72,8 +74,10 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<()> {
     tch::set_num_threads(arguments.threads.clamp(1, 1024) as i32);
-    // It fails where a pool is there already, which then serves as well.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global();
+    super::pool(arguments.threads)?.install(|| evaluate(arguments))
+}
+
+fn evaluate(arguments: &Arguments) -> Result<()> {
     let mirror = match (arguments.mirror, arguments.no_mirror) {
         (true, _) => Some(true),
         (false, true) => Some(false),
@@ -91,7 +95,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut results = Vec::new();
     for list in &arguments.pairs {
         let set = TestSet::open(list, arguments.pictures.as_deref())?;
-        let bar = progress(set.pairs().pictures().len());
+        let bar = super::progress("pictures");
+        bar.set_length(set.list().pictures().len() as u64);
         let at = |done: usize| bar.set_position(done as u64);
         let result = SetResult::measure(&model, &set, kind, &Options::default(), arguments.worst, at)?;
         bar.finish_and_clear();
@@ -99,10 +104,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         sets.push(set);
         results.push(result);
     }
-    let identification = match (&arguments.probes, &arguments.distractors) {
-        (Some(probes), Some(distractors)) => Some(among_distractors(&model, probes, distractors, arguments.far)?),
+    let faces = match (&arguments.probes, &arguments.distractors, &arguments.megaface) {
+        (Some(probes), Some(distractors), _) => Some((Faces::open(probes)?, Faces::open(distractors)?)),
+        (_, _, Some(pack)) => Some(Faces::megaface(pack)?),
         _ => None,
     };
+    let among = |(probes, distractors): (Faces, Faces)| among_distractors(&model, &probes, &distractors, arguments.far);
+    let identification = faces.map(among).transpose()?;
     let created_by = concat!("trainer ", env!("CARGO_PKG_VERSION"));
     let evaluation = Evaluation { model: description.clone(), sets: results, identification, created_by };
     let Some(folder) = &arguments.output else { return Ok(()) };
@@ -119,7 +127,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// The two chips of a pair, by its number from 1.
 fn chips_of(set: &TestSet, kind: PictureKind<'_>, pair: usize) -> Option<[Chip; 2]> {
-    let pair = set.pairs().pairs().get(pair.checked_sub(1)?)?;
+    let pair = set.list().pairs().get(pair.checked_sub(1)?)?;
     let chip = |picture| kind.chip(set, picture).ok()?.ok();
     Some([chip(pair.a)?, chip(pair.b)?])
 }
@@ -129,8 +137,7 @@ fn aligner(pack: &Path) -> Result<Verifier> {
     Ok(Verifier::builder(Pack::open(pack)?).quality_policy(Purpose::Verify, QualityPolicy::accept_all()).build()?)
 }
 
-fn among_distractors(model: &Model, probes: &Path, distractors: &Path, far: FalseMatchRate) -> Result<Identification> {
-    let (probes, distractors) = (Faces::open(probes)?, Faces::open(distractors)?);
+fn among_distractors(model: &Model, probes: &Faces, distractors: &Faces, far: FalseMatchRate) -> Result<Identification> {
     let identities = probes.identities().ok_or_else(|| {
         Error::data("probes", "identities are missing: a second column in the list, or NAME.txt beside NAME.npy")
     })?;
@@ -139,7 +146,8 @@ fn among_distractors(model: &Model, probes: &Path, distractors: &Path, far: Fals
         return Err(Error::data("probes", "there is none"));
     }
     let rows = Tensor::cat(&rows, 0).to_device(tch::Device::cuda_if_available());
-    let bar = progress(distractors.len());
+    let bar = super::progress("distractors");
+    bar.set_length(distractors.len() as u64);
     let blocks = distractors.blocks(Some(model)).inspect(|block| {
         bar.inc(block.as_ref().map_or(0, |block| block.size().first().copied().unwrap_or(0)).unsigned_abs());
     });
@@ -189,11 +197,4 @@ fn print_set(result: &SetResult) {
             AtRate::Refused { far, refused, .. } => println!("  TAR at FAR {far} not stated: {refused}"),
         }
     }
-}
-
-fn progress(total: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} · {per_sec} · {eta} left");
-    let bar = ProgressBar::new(total as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_secs(1));
-    bar
 }

@@ -6,9 +6,8 @@ use rayon::prelude::*;
 use veriface::{Chip, Embedding, FaceChoice, Family, Photo, Verifier};
 
 use super::model::{Model, network_outputs};
-use super::test_set::TestSet;
-use crate::data::chips;
-use crate::error::{Error, Result};
+use crate::data::test_set::TestSet;
+use crate::error::Result;
 use crate::net::Network;
 
 /// Pictures that are in memory at once.
@@ -26,14 +25,11 @@ pub enum PictureKind<'v> {
 impl PictureKind<'_> {
     /// The chip of a picture. No face on a photo is a failure to enrol, the inner error; a picture that does not decode is an error.
     pub fn chip(self, set: &TestSet, picture: usize) -> Result<veriface::Result<Chip>> {
-        let bytes = set.bytes(picture)?;
         match self {
-            PictureKind::Chips => {
-                let bad = |reason: String| Error::data(set.path(picture).display().to_string(), reason);
-                Ok(Ok(Chip::from_aligned(chips::decode(&bytes).map_err(bad)?)?))
-            }
+            PictureKind::Chips => Ok(Ok(Chip::from_aligned(set.chip(picture)?)?)),
             PictureKind::Photos(verifier) => {
-                let photo = Photo::decode(&bytes).map_err(|e| e.in_file(set.path(picture)))?;
+                let file = &set.list().pictures()[picture];
+                let photo = Photo::decode(&set.encoded(picture)?).map_err(|e| e.in_file(file))?;
                 let chip = verifier.detect(&photo).and_then(|faces| {
                     let face = FaceChoice::MostCentral.choose(&faces, &photo.frame())?;
                     verifier.align(&photo, &face.landmarks)
@@ -57,7 +53,7 @@ pub struct Embedded {
 
 /// Embeds every picture of the set once. `progress` is told how many are done.
 pub fn test_set(model: &Model, set: &TestSet, kind: PictureKind<'_>, progress: impl Fn(usize)) -> Result<Embedded> {
-    let pictures: Vec<usize> = (0..set.pairs().pictures().len()).collect();
+    let pictures: Vec<usize> = (0..set.list().pictures().len()).collect();
     let mut embedded = Embedded { embeddings: Vec::with_capacity(pictures.len()), failures: BTreeMap::new() };
     for block in pictures.chunks(BLOCK) {
         let chips: Vec<_> = block.par_iter().map(|&picture| kind.chip(set, picture)).collect::<Result<_>>()?;
@@ -83,7 +79,7 @@ pub fn test_set(model: &Model, set: &TestSet, kind: PictureKind<'_>, progress: i
 pub fn with_network(network: &Network, set: &TestSet) -> Result<Vec<Option<Embedding>>> {
     /// A network in training has no id that lasts; these embeddings meet only each other.
     const IN_TRAINING: veriface::ModelId = veriface::ModelId::from_bytes([0; 32]);
-    let pictures: Vec<usize> = (0..set.pairs().pictures().len()).collect();
+    let pictures: Vec<usize> = (0..set.list().pictures().len()).collect();
     let mut embeddings = Vec::with_capacity(pictures.len());
     for batch in pictures.chunks(64) {
         let chips: Vec<Chip> =

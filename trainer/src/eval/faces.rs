@@ -1,4 +1,4 @@
-//! Faces to identify or to be distracted by: embeddings in a file, a RecordIO set, or a list of chips.
+//! Faces to identify or to be distracted by: embeddings in a file, a RecordIO set, a list of chips, or MegaFace's test pack.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use veriface::Chip;
 use super::model::Model;
 use super::npy::Npy;
 use crate::data::chips::{self, ChipSet};
+use crate::data::megaface::{self, FaceScrub};
 use crate::error::{Error, Result};
 
 /// Faces that are in memory at once.
@@ -63,6 +64,25 @@ impl Faces {
             }
             _ => Ok(faces),
         }
+    }
+
+    /// The probes and distractors of insightface's MegaFace test pack: `facescrub_lst` and `megaface_lst` with the chips below
+    /// `facescrub_images` and `megaface_images`. What `facescrub_noises.txt` and `megaface_noises.txt` name is left out.
+    pub fn megaface(pack: &Path) -> Result<(Self, Self)> {
+        let noises = |name: &str| Some(pack.join(name)).filter(|path| path.exists());
+        let list = pack.join("facescrub_lst");
+        let scrub = FaceScrub::open(&list, noises("facescrub_noises.txt").as_deref())?;
+        let probes: Vec<_> = scrub.probes.into_iter().filter(|probe| !probe.noise).collect();
+        let probes = Faces {
+            path: list,
+            identities: Some(probes.iter().map(|probe| probe.person as u32).collect()),
+            source: Source::Files(probes.iter().map(|probe| pack.join("facescrub_images").join(&probe.path)).collect()),
+        };
+        let list = pack.join("megaface_lst");
+        let distractors = megaface::distractors(&list, noises("megaface_noises.txt").as_deref())?;
+        let files = distractors.into_iter().filter(|distractor| !distractor.noise);
+        let files = files.map(|distractor| pack.join("megaface_images").join(distractor.path)).collect();
+        Ok((probes, Faces { path: list, identities: None, source: Source::Files(files) }))
     }
 
     /// How many faces.

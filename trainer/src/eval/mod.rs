@@ -1,7 +1,7 @@
 //! How good a network is: embeddings of pair lists and of probes among distractors, and what their scores say.
 //!
 //! The figures themselves are the SDK's, [`veriface::evaluation`], so that training and deployment count alike. What stands here
-//! gets the embeddings ([`model`], [`test_set`], [`embed`]), compares with a million distractors ([`identification`]), and writes
+//! gets the embeddings ([`model`], [`embed`]), compares with a million distractors ([`identification`]), and writes
 //! it down ([`report`], [`page`]).
 
 pub mod embed;
@@ -11,7 +11,6 @@ pub mod model;
 pub mod npy;
 pub mod page;
 pub mod report;
-pub mod test_set;
 pub mod worst;
 
 use std::path::PathBuf;
@@ -19,6 +18,7 @@ use std::path::PathBuf;
 use veriface::FalseMatchRate;
 use veriface::evaluation::{AtRate, Options, Report, evaluate};
 
+use crate::data::test_set::TestSet;
 use crate::error::Result;
 use crate::net::Network;
 use test_set::TestSet;
@@ -28,7 +28,7 @@ pub fn pair_lists(network: &Network, lists: &[PathBuf]) -> Result<Vec<Report>> {
     let options = Options { bootstrap: None, rates: vec![FalseMatchRate::ONE_IN_1_000], ..Options::default() };
     let report = |list: &PathBuf| {
         let set = TestSet::open(list, None)?;
-        Ok(evaluate(set.pairs(), &embed::with_network(network, &set)?, &options)?)
+        Ok(evaluate(set.list(), &embed::with_network(network, &set)?, &options)?)
     };
     lists.iter().map(report).collect()
 }

@@ -10,8 +10,8 @@ use veriface::evaluation::{Options, Report, ScoreSet, evaluate_scores};
 use super::embed::{self, PictureKind};
 use super::identification::Identification;
 use super::model::{Description, Model};
-use super::test_set::TestSet;
 use super::worst::{Worst, worst};
+use crate::data::test_set::TestSet;
 use crate::error::{Error, Result};
 use crate::plot::scores::{Histogram, histogram};
 
@@ -62,28 +62,37 @@ impl SetResult {
     ) -> Result<Self> {
         let embedded = embed::test_set(model, set, kind, progress)?;
         let embedding = |picture: usize| embedded.embeddings.get(picture).and_then(Option::as_ref);
-        let pairs = set.pairs().pairs();
+        let pairs = set.list().pairs();
         let scores = pairs
             .iter()
             .map(|pair| embedding(pair.a).zip(embedding(pair.b)).map(|(a, b)| a.compare(b)).transpose())
             .collect::<veriface::Result<Vec<Option<Score>>>>()?;
         let failed = embedded.embeddings.iter().filter(|embedding| embedding.is_none()).count();
-        let report = evaluate_scores(set.pairs(), &scores, failed, options)?;
+        let report = evaluate_scores(set.list(), &scores, failed, options)?;
         let of =
             |same: bool| pairs.iter().zip(&scores).filter(move |(pair, _)| pair.same == same).filter_map(|(_, score)| *score);
         let by_truth = ScoreSet::new(of(true).collect(), of(false).collect())?;
         Ok(SetResult {
-            name: set.name().to_owned(),
+            name: name(set.path()),
             pictures: match kind {
                 PictureKind::Chips => "chips",
                 PictureKind::Photos(_) => "photos",
             },
             failures: embedded.failures,
             histogram: histogram(&by_truth),
-            worst: worst(set.pairs(), &scores, report.best_threshold, worst_pairs),
+            worst: worst(set.list(), &scores, report.best_threshold, worst_pairs),
             scores: by_truth,
             report,
         })
+    }
+}
+
+/// `cfpfp/pairs.tsv` → `cfpfp/pairs`: lists of many sets have the same file name.
+fn name(list: &Path) -> String {
+    let stem = list.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    match list.parent().and_then(Path::file_name) {
+        Some(folder) => format!("{}/{stem}", folder.to_string_lossy()),
+        None => stem,
     }
 }
 
