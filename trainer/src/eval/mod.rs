@@ -21,7 +21,6 @@ use veriface::evaluation::{AtRate, Options, Report, evaluate};
 use crate::data::test_set::TestSet;
 use crate::error::Result;
 use crate::net::Network;
-use test_set::TestSet;
 
 /// The figures of a network in training on lists of aligned chips, by cosine, without mirror averaging.
 pub fn pair_lists(network: &Network, lists: &[PathBuf]) -> Result<Vec<Report>> {
