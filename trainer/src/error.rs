@@ -66,6 +66,9 @@ pub enum Error {
         /// How many steps in a row were skipped.
         in_a_row: u64,
     },
+    /// The SDK refused a picture, a pack or a file; the message has its number.
+    #[error(transparent)]
+    Sdk(#[from] veriface::Error),
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
