@@ -68,7 +68,7 @@ pub enum Error {
     },
     /// The SDK refused a picture, a pack, a pair list or a figure.
     #[error(transparent)]
-    Veriface(#[from] veriface::Error),
+    Sdk(#[from] veriface::Error),
     /// There is no libtorch, or another version; the sentence says what to do.
     #[error("{0}")]
     Libtorch(String),

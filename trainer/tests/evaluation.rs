@@ -158,7 +158,7 @@ fn a_checkpoints_report_is_one_page_that_needs_nothing_else() {
     assert_eq!(log.angles.keys().copied().collect::<Vec<_>>(), [2, 4]);
     assert!(log.angles.values().all(|angles| angles.histogram.iter().sum::<u64>() == 8), "two batches of four");
 
-    let set = TestSet::open(&drawn::pairs(folder.path()), None).expect("a set");
+    let set = TestSet::open(drawn::pairs(folder.path()), None).expect("a set");
     let normalisation = Normalisation { mean: 127.5, scale: 128.0 };
     let [plain, mirrored] = [false, true].map(|mirror| Model::open(&run, Some(mirror), normalisation).expect("a model"));
     assert!(plain.description().about.contains("average of weights at step 4"), "{}", plain.description().about);

@@ -8,7 +8,7 @@ use veriface::{FaceChoice, Pack};
 use super::pool;
 use crate::data::align::{AlignSettings, Encoding, align};
 use crate::data::folder::Folder;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Finds the face of each photo with a pack's detector, aligns it as the SDK does, and writes a set. A killed run goes on where it
 /// stopped.
@@ -67,7 +67,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         least_eye_distance: arguments.least_eye_distance,
         encoding: if arguments.png { Encoding::Png } else { Encoding::Jpeg(arguments.quality) },
     };
-    let pack = Pack::open(&arguments.pack).map_err(|error| Error::data("--pack", error.to_string()))?;
+    let pack = Pack::open(&arguments.pack)?;
+    super::make_folder_of(&arguments.set)?;
     let photos = Folder::open(&arguments.photos)?;
     let bar = super::progress("photos");
     let work = || {

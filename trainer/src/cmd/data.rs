@@ -110,6 +110,7 @@ fn info(path: &Path) -> Result<()> {
 }
 
 fn pack(folder: &Path, path: &Path) -> Result<()> {
+    super::make_folder_of(path)?;
     let set = ChipSet::open(folder, false)?;
     let mut writer = SetWriter::create(path, set.len(), set.identities())?;
     for chip in 0..set.len() {
@@ -139,6 +140,7 @@ fn unpack(path: &Path, folder: &Path) -> Result<()> {
 }
 
 fn pack_pairs(list: &Path, pictures: Option<&Path>, bin: &Path) -> Result<()> {
+    super::make_folder_of(bin)?;
     let test = TestSet::open(list, pictures)?;
     let mut encoded = Vec::with_capacity(2 * test.list().pairs().len());
     for pair in test.list().pairs() {

@@ -12,9 +12,17 @@ pub mod reproduce;
 pub mod teach;
 pub mod train;
 
+use std::path::Path;
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::{Error, Result};
+
+/// Makes the folder in which a file will be written.
+fn make_folder_of(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(Error::file(folder))
+}
 
 /// Threads for work that is shared out picture by picture.
 fn pool(threads: usize) -> Result<rayon::ThreadPool> {

@@ -93,7 +93,7 @@ pub fn align(
     if set.exists() {
         return Err(Error::data(set.display().to_string(), "the set is there already; name another file, or delete it"));
     }
-    let detector = Detector::load(pack).map_err(|error| Error::data(&pack.manifest().id, error.to_string()))?;
+    let detector = Detector::load(pack)?;
     let job = Job { photos: photos.fingerprint()?, detector: digest(pack), settings: *settings };
     let mut work = Work::open(set, &job)?;
     work.finish(photos, |photo| chip(&detector, photo, settings), progress)?;
@@ -273,11 +273,8 @@ impl Work {
                 }
             }
         }
-        let write = |ending: &str, text: &str| {
-            let path = set.with_extension(ending);
-            veriface::replace_file(&path, |to| to.write_all(text.as_bytes()))
-                .map_err(|e| Error::data(path.display().to_string(), e.to_string()))
-        };
+        let write =
+            |ending: &str, text: &str| veriface::replace_file(set.with_extension(ending), |to| to.write_all(text.as_bytes()));
         write("failures.tsv", &failures)?;
         let Some(writer) = writer else {
             let reason = format!("none of {} photos gave a chip; see the failures beside it", self.done.len());

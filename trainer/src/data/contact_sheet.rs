@@ -29,8 +29,7 @@ pub fn write(path: &Path, tiles: &[Tile], columns: usize) -> Result<()> {
     let sheet = draw(tiles, columns).map_err(|reason| Error::data(path.display().to_string(), reason))?;
     let mut bytes = std::io::Cursor::new(Vec::new());
     sheet.write_to(&mut bytes, image::ImageFormat::Png).map_err(|e| Error::data(path.display().to_string(), e.to_string()))?;
-    veriface::replace_file(path, |to| to.write_all(bytes.get_ref()))
-        .map_err(|e| Error::data(path.display().to_string(), e.to_string()))
+    Ok(veriface::replace_file(path, |to| to.write_all(bytes.get_ref()))?)
 }
 
 fn draw(tiles: &[Tile], columns: usize) -> Result<RgbImage, String> {

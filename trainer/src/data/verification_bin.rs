@@ -73,8 +73,7 @@ impl VerificationBin {
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let bytes = self.to_bytes().map_err(|reason| Error::data(path.display().to_string(), reason))?;
-        veriface::replace_file(path, |to| to.write_all(&bytes))
-            .map_err(|e| Error::data(path.display().to_string(), e.to_string()))
+        Ok(veriface::replace_file(path, |to| to.write_all(&bytes))?)
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, String> {

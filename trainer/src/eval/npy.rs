@@ -84,7 +84,7 @@ impl Npy {
 pub fn write(path: &Path, rows: usize, columns: usize, blocks: impl Iterator<Item = Result<Vec<f32>>>) -> Result<()> {
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
     // The data begin at a multiple of 64 bytes, after a line feed.
-    while (MAGIC.len() + 4 + header.len() + 1) % 64 != 0 {
+    while !(MAGIC.len() + 4 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }
     header.push('\n');

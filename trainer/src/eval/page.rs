@@ -50,7 +50,7 @@ pub fn html(evaluation: &Evaluation, pictures: Option<PairChips<'_>>) -> Result<
     if let Some(identification) = &evaluation.identification {
         identification_section(&mut page, identification);
     }
-    let _ = write!(page, "<p class=\"note\">Made by {}.</p></main></body></html>\n", escape(evaluation.created_by));
+    let _ = writeln!(page, "<p class=\"note\">Made by {}.</p></main></body></html>", escape(evaluation.created_by));
     Ok(page)
 }
 
@@ -92,11 +92,11 @@ fn summary(page: &mut String, evaluation: &Evaluation) {
 
 fn section(page: &mut String, index: usize, set: &SetResult, pictures: Option<PairChips<'_>>) -> Result<()> {
     let report = &set.report;
-    let _ = write!(
+    let _ = writeln!(
         page,
         "<section><h2>{}</h2><p class=\"big\">{} <span class=\"note\">± {:.2} over {} folds, each at the threshold that the others choose\
          </span></p><p class=\"note\">{} pairs of {} {}; {} pairs have a score, {} pictures gave no embedding{}. Standard error of the \
-         mean {:.2}. The threshold that is best for all pairs is {:.4}: a description, not a setting.</p>\n",
+         mean {:.2}. The threshold that is best for all pairs is {:.4}: a description, not a setting.</p>",
         escape(&set.name),
         percent(report.accuracy),
         100.0 * report.accuracy_std,
@@ -204,7 +204,7 @@ fn identification_section(page: &mut String, found: &Identification) {
         ),
         Verification::Refused { far, refused } => format!("No true-acceptance rate at {far}: {}.", escape(refused)),
     };
-    let _ = write!(page, "</table><p>{verification}</p></section>\n");
+    let _ = writeln!(page, "</table><p>{verification}</p></section>");
 }
 
 fn data_uri(chip: &Chip) -> Result<String> {

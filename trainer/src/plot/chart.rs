@@ -247,7 +247,7 @@ fn failed(error: impl std::fmt::Display) -> Error {
 /// A tick's number without needless digits.
 fn number(value: f64, scale: Scale) -> String {
     let size = value.abs();
-    if scale == Scale::Logarithmic && size > 0.0 && (size < 0.01 || size >= 1e5) || size >= 1e7 {
+    if scale == Scale::Logarithmic && size > 0.0 && !(0.01..1e5).contains(&size) || size >= 1e7 {
         return format!("{value:e}");
     }
     if size >= 1e4 && (value / 1000.0).fract() == 0.0 {

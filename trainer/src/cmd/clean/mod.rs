@@ -25,8 +25,9 @@ const PICTURES_A_PERSON: usize = 4;
 /// Finds pictures of somebody else, near-duplicates, one person under two identities, and people of named test sets, by a
 /// recogniser's embeddings; writes the set without them.
 ///
-/// Beside NAME.rec it writes NAME.tsv (with each record's old number), NAME.dropped.tsv, NAME.merged.tsv and NAME.dropped.png: what
-/// was dropped or merged beside what it was judged by. Look at it before you train on the rest.
+/// Beside NAME.rec it writes NAME.tsv (with each record's old number), NAME.dropped.tsv and NAME.merged.tsv, and a contact sheet for
+/// each reason, NAME.stray.png and so on: what was dropped or merged beside what it was judged by, the least certain first. Look at
+/// them before you train on the rest.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The set: NAME.rec, or a folder of chips.
@@ -58,10 +59,10 @@ pub struct Arguments {
     /// The identities' names, lines of number, tab, name; a folder's are its subfolders'.
     #[arg(long)]
     names: Option<PathBuf>,
-    /// Write the lists and the contact sheet only.
+    /// Write the lists and the contact sheets only.
     #[arg(long)]
     dry_run: bool,
-    /// Tiles of the contact sheet for each reason.
+    /// Tiles of each contact sheet.
     #[arg(long, default_value_t = 60)]
     tiles: usize,
     /// A picture less like the others of its identity is a stray.
@@ -85,6 +86,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.cleaned.exists() && !arguments.dry_run {
         return Err(Error::data(arguments.cleaned.display().to_string(), "it is there already; name another file, or delete it"));
     }
+    super::make_folder_of(&arguments.cleaned)?;
     let pool = pool(arguments.threads)?;
     let set = ChipSet::open(&arguments.set, false)?;
     let names = match &arguments.names {
@@ -114,8 +116,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let beside = |ending: &str| arguments.cleaned.with_extension(ending);
     report.write_dropped(&beside("dropped.tsv"))?;
     report.write_merged(&beside("merged.tsv"))?;
-    let tiles = report.tiles(arguments.tiles, |test, picture| recogniser.chip(&tests[test], picture))?;
-    contact_sheet::write(&beside("dropped.png"), &tiles, 8)?;
+    for (reason, tiles) in report.sheets(arguments.tiles, |test, picture| recogniser.chip(&tests[test], picture)) {
+        contact_sheet::write(&beside(&format!("{reason}.png")), &tiles, 8)?;
+    }
     println!("{}", report.summary());
     if !arguments.dry_run {
         report.write_set(&arguments.cleaned, table_beside(&arguments.set).as_deref())?;

@@ -26,9 +26,8 @@ enum Network {
 impl Recogniser {
     /// Loads what the arguments name.
     pub fn open(arguments: &Arguments) -> Result<Self> {
-        let sdk = |error: veriface::Error| Error::data("--pack", error.to_string());
-        let pack = arguments.pack.as_ref().map(Pack::open).transpose().map_err(sdk)?;
-        let detector = pack.as_ref().map(Detector::load).transpose().map_err(sdk)?;
+        let pack = arguments.pack.as_ref().map(Pack::open).transpose()?;
+        let detector = pack.as_ref().map(Detector::load).transpose()?;
         let network = match (&arguments.teacher, pack) {
             (Some(teacher), _) => {
                 let normalisation = Normalisation { mean: arguments.mean, scale: arguments.scale };
@@ -36,7 +35,7 @@ impl Recogniser {
             }
             (None, Some(pack)) => {
                 let builder = Verifier::builder(pack).quality_policy(Purpose::Verify, QualityPolicy::accept_all());
-                Network::Pack(builder.mirror_averaging(!arguments.no_mirror).and_then(|builder| builder.build()).map_err(sdk)?)
+                Network::Pack(builder.mirror_averaging(!arguments.no_mirror)?.build()?)
             }
             (None, None) => return Err(Error::Config("name a recogniser: --teacher or --pack".into())),
         };
@@ -51,11 +50,7 @@ impl Recogniser {
                 let both = [teacher.embed(chip)?, teacher.embed(&mirror(chip))?];
                 Ok(both[0].iter().zip(&both[1]).map(|(a, b)| a + b).collect())
             }
-            Network::Pack(verifier) => {
-                let chip = AlignedChip::from_aligned(chip);
-                let embedding = chip.and_then(|chip| verifier.embed(&chip));
-                Ok(embedding.map_err(|error| Error::data("a chip", error.to_string()))?.values().to_vec())
-            }
+            Network::Pack(verifier) => Ok(verifier.embed(&AlignedChip::from_aligned(chip)?)?.values().to_vec()),
         }
     }
 

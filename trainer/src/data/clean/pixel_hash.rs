@@ -68,12 +68,12 @@ mod tests {
     /// Blobs of light, smooth as a face is.
     fn chip(seed: u64) -> Vec<u8> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let blobs: Vec<[f32; 4]> = (0..12)
+        let blobs: Vec<[f32; 4]> = (0..40)
             .map(|_| {
                 [
                     rng.random_range(0.0..112.0),
                     rng.random_range(0.0..112.0),
-                    rng.random_range(8.0..30.0),
+                    rng.random_range(6.0..20.0),
                     rng.random_range(-90.0..90.0),
                 ]
             })

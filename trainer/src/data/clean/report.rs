@@ -1,6 +1,6 @@
 //! What cleaning leaves behind: the cleaned set, lists of what was dropped and merged, and a contact sheet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ impl Report<'_> {
     /// How many pictures were dropped for each reason, and how many identities were merged or are test people.
     pub fn summary(&self) -> String {
         let count = |kind: &str| self.findings.dropped.values().filter(|reason| name(reason) == kind).count();
-        let people: std::collections::BTreeSet<u32> = self
+        let people: BTreeSet<u32> = self
             .findings
             .dropped
             .values()
@@ -95,59 +95,84 @@ impl Report<'_> {
         write(path, &format!("identity\tinto\tcosine\n{lines}"))
     }
 
-    /// Pairs to look at: what was dropped or merged beside what it was judged by, at most `most` of each reason, the least certain
-    /// first. A test person is one tile, however many pictures the identity has.
-    pub fn tiles(&self, most: usize, test_chip: impl Fn(usize, usize) -> Result<Vec<u8>>) -> Result<Vec<Tile>> {
-        let typical = |identity: u32| self.findings.typical[identity as usize];
-        let chip = |chip: Option<usize>| chip.and_then(|chip| self.set.chip(chip).ok()).unwrap_or_else(|| vec![0; 3]);
-        let own = |chip: usize| {
-            let identity = self.set.identity(chip);
-            let into = self.findings.merged.iter().find(|merge| merge.from == identity).map_or(identity, |merge| merge.into);
-            typical(into)
-        };
-        let mut tiles: Vec<(u8, f32, Tile)> = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
+    /// A contact sheet for each reason and one for merges: what was dropped or merged beside what it was judged by, the least certain
+    /// first and at most `most` of each. A test person is one tile, however many pictures the identity has.
+    pub fn sheets(&self, most: usize, test_chip: impl Fn(usize, usize) -> Result<Vec<u8>>) -> BTreeMap<&'static str, Vec<Tile>> {
+        let mut found: BTreeMap<&'static str, Vec<(f32, Showing)>> = BTreeMap::new();
+        let mut people = BTreeSet::new();
         for (&dropped, reason) in &self.findings.dropped {
-            let identity = self.set.identity(dropped);
-            let at = format!("{} id {identity}", self.set.place(dropped));
-            let (kind, doubt, against, text) = match reason {
-                Reason::Stray { own: cosine } => (0, -cosine, chip(own(dropped)), format!("unlike its own {cosine:.2}")),
+            let (doubt, against, text) = match reason {
+                Reason::Stray { own } => (-own, Against::Chip(self.own_typical(dropped)), format!("unlike its own {own:.2}")),
                 Reason::Elsewhere { own, other, cosine } => {
-                    (1, cosine - own, chip(typical(*other)), format!("is {other}? {cosine:.2} own {own:.2}"))
+                    let text = format!("is {other}? {cosine:.2} own {own:.2}");
+                    (cosine - own, Against::Chip(self.findings.typical[*other as usize]), text)
                 }
                 Reason::Duplicate(twin) => {
                     let text = format!("same photo {:.2}, {} bits", twin.cosine, twin.bits);
-                    (2, -(twin.bits as f32), chip(Some(twin.of)), text)
+                    (-(twin.bits as f32), Against::Chip(Some(twin.of)), text)
                 }
                 Reason::TestPerson(found) => {
-                    if !seen.insert(found.identity) {
+                    if !people.insert(found.identity) {
                         continue;
                     }
-                    let picture = test_chip(found.set, self.people[found.set][found.person]).unwrap_or_default();
                     let how = if found.by_name { "name" } else { "face" };
-                    (3, found.cosine, picture, format!("test person {:.2} by {how}", found.cosine))
+                    let text = format!("test person {:.2} by {how}", found.cosine);
+                    (found.cosine, Against::Test(found.set, self.people[found.set][found.person]), text)
                 }
             };
-            tiles.push((kind, doubt, Tile { chips: vec![chip(Some(dropped)), against], caption: vec![text, at] }));
+            let at = format!("{} id {}", self.set.place(dropped), self.set.identity(dropped));
+            found
+                .entry(name(reason))
+                .or_default()
+                .push((doubt, Showing { chip: Some(dropped), against, caption: vec![text, at] }));
         }
         for merge in &self.findings.merged {
-            let chips = [merge.from, merge.into].map(|identity| chip(self.first(identity))).to_vec();
             let caption = vec![format!("one person {:.2}", merge.cosine), format!("id {} into {}", merge.from, merge.into)];
-            tiles.push((4, merge.cosine, Tile { chips, caption }));
+            let [from, into] = [merge.from, merge.into].map(|identity| self.first(identity));
+            let showing = Showing { chip: from, against: Against::Chip(into), caption };
+            found.entry("merged").or_default().push((merge.cosine, showing));
         }
-        tiles.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let mut counts = [0; 5];
-        tiles.retain(|(kind, _, _)| {
-            counts[usize::from(*kind)] += 1;
-            counts[usize::from(*kind)] <= most
-        });
-        Ok(tiles.into_iter().map(|(_, _, tile)| tile).collect())
+        // A chip that does not decode, or a test picture without a face, is left blank.
+        let chip = |chip: Option<usize>| chip.and_then(|chip| self.set.chip(chip).ok()).unwrap_or_default();
+        let tile = |showing: Showing| {
+            let against = match showing.against {
+                Against::Chip(against) => chip(against),
+                Against::Test(set, picture) => test_chip(set, picture).unwrap_or_default(),
+            };
+            Tile { chips: vec![chip(showing.chip), against], caption: showing.caption }
+        };
+        let sheet = |mut found: Vec<(f32, Showing)>| {
+            found.sort_by(|a, b| a.0.total_cmp(&b.0));
+            found.into_iter().take(most).map(|(_, showing)| tile(showing)).collect()
+        };
+        found.into_iter().map(|(reason, found)| (reason, sheet(found))).collect()
+    }
+
+    /// The picture that stands for the identity of a chip, or for the one that it was merged into.
+    fn own_typical(&self, chip: usize) -> Option<usize> {
+        let identity = self.set.identity(chip);
+        let into = self.findings.merged.iter().find(|merge| merge.from == identity).map_or(identity, |merge| merge.into);
+        self.findings.typical[into as usize]
     }
 
     /// The first picture of an identity: a merged one has no centre of its own any more.
     fn first(&self, identity: u32) -> Option<usize> {
         (0..self.set.len()).find(|&chip| self.set.identity(chip) == identity)
     }
+}
+
+/// What a tile will show; chips are decoded when it is known that it will.
+struct Showing {
+    chip: Option<usize>,
+    against: Against,
+    caption: Vec<String>,
+}
+
+/// What a chip was judged by.
+enum Against {
+    Chip(Option<usize>),
+    /// A test set and its picture.
+    Test(usize, usize),
 }
 
 fn name(reason: &Reason) -> &'static str {
@@ -192,8 +217,7 @@ impl Table {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    veriface::replace_file(path, |to| to.write_all(text.as_bytes()))
-        .map_err(|e| Error::data(path.display().to_string(), e.to_string()))
+    Ok(veriface::replace_file(path, |to| to.write_all(text.as_bytes()))?)
 }
 
 /// The table beside a set, `NAME.tsv`, where there is one.
