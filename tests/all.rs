@@ -1,4 +1,5 @@
 mod align;
+mod detection;
 mod errors_page;
 mod hostile;
 mod layering;

@@ -69,7 +69,7 @@ impl Detector {
             }
             nms::suppress(&mut seen);
             for candidate in seen {
-                if found.iter().any(|other| nms::same_face(other, &candidate)) {
+                if found.iter().any(|face| nms::same_face(face, &candidate) || nms::lies_on(face, &candidate)) {
                     continue;
                 }
                 let clear = || second_look::is_clear(&candidate, size, self.input_size(), self.head.head().clear_height());

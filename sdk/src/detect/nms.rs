@@ -13,6 +13,13 @@ pub(super) fn same_face(a: &Candidate, b: &Candidate) -> bool {
     a.rect.iou(&b.rect) > SAME_FACE_IOU
 }
 
+/// Whether a candidate lies on a face found before, from which it is at most half as high: a nose or a mouth taken for a face.
+pub(super) fn lies_on(face: &Candidate, candidate: &Candidate) -> bool {
+    let (centre, rect) = (candidate.rect.center(), &face.rect);
+    let inside = (rect.left..rect.right).contains(&centre.x) && (rect.top..rect.bottom).contains(&centre.y);
+    inside && candidate.rect.height() * 2.0 <= rect.height()
+}
+
 /// Leaves the best of every group of overlapping candidates, best first; those that are not finite go.
 pub(super) fn suppress(candidates: &mut Vec<Candidate>) {
     candidates.retain(Candidate::is_finite);
@@ -44,6 +51,15 @@ mod tests {
         candidates[4].rect.left = f32::INFINITY;
         suppress(&mut candidates);
         assert_eq!(candidates.iter().map(|c| c.score).collect::<Vec<_>>(), [0.9, 0.7, 0.6]);
+    }
+
+    #[test]
+    fn a_mouth_lies_on_its_face_and_a_neighbour_does_not() {
+        let sized = |left: f32, side: f32| Candidate { rect: Rect::new(left, 0.0, left + side, side), ..at(0.0, 0.9) };
+        assert!(lies_on(&sized(0.0, 100.0), &sized(30.0, 40.0)));
+        for other in [sized(95.0, 40.0), sized(20.0, 60.0)] {
+            assert!(!lies_on(&sized(0.0, 100.0), &other), "{other:?}");
+        }
     }
 
     proptest! {

@@ -14,9 +14,20 @@ pub struct Args {
     /// Write copies with boxes, points and quality drawn on them into this folder, PNG
     #[arg(long, short, value_name = "FOLDER")]
     output: Option<PathBuf>,
-    /// Stop at the first size of face that is found, as verification does, instead of looking for every face
-    #[arg(long)]
-    quick: bool,
+    /// How hard to look
+    #[arg(long, value_enum, default_value_t = Effort::Every)]
+    search: Effort,
+}
+
+/// How hard to look for faces.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Effort {
+    /// Every face down to 40 pixels high
+    Every,
+    /// The largest faces, as verification does: smaller ones only while none is found
+    Nearest,
+    /// One look at the whole picture
+    Glance,
 }
 
 /// What is known of one face: green on the picture when it is fit to verify, orange when not.
@@ -27,7 +38,11 @@ struct Finding {
 }
 
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
-    let search = if args.quick { Search::nearest() } else { Search::every_face() };
+    let search = match args.search {
+        Effort::Every => Search::every_face(),
+        Effort::Nearest => Search::nearest(),
+        Effort::Glance => Search::glance(),
+    };
     let verifier = Verifier::builder(setup.open_pack()?).search(search).build()?;
     if let Some(folder) = &args.output {
         std::fs::create_dir_all(folder).map_err(|e| Error::new(ErrorCode::CannotWrite, e.to_string()).in_file(folder))?;
