@@ -271,7 +271,8 @@ mod tests {
         let copy = set.chip(9, row);
         set.hashes[copy] = set.hashes[original].with_flipped(&[1, 77, 200]);
         // As alike, but another photo.
-        let burst = set.near(&set.rows[original * COLUMNS..(original + 1) * COLUMNS], 0.97);
+        let row = set.rows[original * COLUMNS..(original + 1) * COLUMNS].to_vec();
+        let burst = set.near(&row, 0.97);
         set.chip(9, burst);
         // Identity 33 is the second person of a test set, by centre, and 34 is one by name.
         let stranger = set.direction();
