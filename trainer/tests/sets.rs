@@ -1,4 +1,4 @@
-//! `trainer clean` from outside: a set of drawn chips, the tiny pack's recogniser, and a test set that shares people with it.
+//! `trainer clean` and `trainer data` from outside: a set of drawn chips, the tiny pack's recogniser, and a test set that shares people with it.
 
 mod drawn;
 
@@ -79,7 +79,7 @@ fn test_people_and_copies_are_dropped_and_the_rest_is_kept_as_it_was() {
 fn sets_and_lists_go_from_one_form_into_another_and_back() {
     let root = tempfile::tempdir().expect("a folder");
     let at = |name: &str| root.path().join(name).display().to_string();
-    let set = ChipSet::open(drawn::set(root.path(), 3, 2), false).expect("a set");
+    let set = ChipSet::open(drawn::set(root.path(), 5, 2), false).expect("a set");
     let records = at("faces.rec");
     data(&["info", &records]);
     data(&["unpack", &records, &at("folder")]);
