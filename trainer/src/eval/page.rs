@@ -25,7 +25,7 @@ table{border-collapse:collapse;margin:8px 0;font-variant-numeric:tabular-nums}\
 td,th{padding:4px 18px 4px 0;text-align:left;border-bottom:1px solid #ececef;vertical-align:top}\
 th{font-weight:600;color:#555}td.n,th.n{text-align:right}\
 .big{font-size:30px;font-weight:600;margin:6px 0 0}.note{color:#666;font-size:13px;max-width:820px}\
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(340px,1fr));gap:10px}\
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(460px,1fr));gap:10px}\
 svg{max-width:100%;height:auto}\
 .pairs{display:flex;flex-wrap:wrap;gap:12px}\
 .pair{border:1px solid #e3e3e6;border-radius:8px;padding:8px;font-size:13px;text-align:center}\

@@ -144,8 +144,8 @@ impl Chart {
             .light_line_style(TRANSPARENT)
             .bold_line_style(RGBColor(226, 226, 226).stroke_width(UNITS))
             .axis_style(RGBColor(120, 120, 120).stroke_width(UNITS))
-            .label_style(("sans-serif", 13 * UNITS))
-            .axis_desc_style(("sans-serif", 13 * UNITS))
+            .label_style(("sans-serif", 14 * UNITS))
+            .axis_desc_style(("sans-serif", 14 * UNITS))
             .draw()
             .map_err(failed)?;
         for (curve, colour) in self.curves.iter().zip(COLOURS.iter().cycle()) {
@@ -170,7 +170,7 @@ impl Chart {
             legend
                 .legend_area_size(26 * UNITS)
                 .margin(10 * UNITS)
-                .label_font(("sans-serif", 13 * UNITS))
+                .label_font(("sans-serif", 14 * UNITS))
                 .draw()
                 .map_err(failed)?;
         }
