@@ -17,6 +17,7 @@ enum Subcommand {
     Clean(cmd::clean::Arguments),
     Data(cmd::data::Arguments),
     Train(cmd::train::Arguments),
+    Checkpoint(cmd::checkpoint::Arguments),
     Teach(cmd::teach::Arguments),
     List(cmd::list::Arguments),
 }
@@ -27,6 +28,7 @@ fn main() -> std::process::ExitCode {
         Subcommand::Clean(arguments) => cmd::clean::run(&arguments),
         Subcommand::Data(arguments) => cmd::data::run(&arguments),
         Subcommand::Train(arguments) => cmd::train::run(&arguments),
+        Subcommand::Checkpoint(arguments) => cmd::checkpoint::run(&arguments),
         Subcommand::Teach(arguments) => cmd::teach::run(&arguments),
         Subcommand::List(arguments) => cmd::list::run(&arguments),
     };

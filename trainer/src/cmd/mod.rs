@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub mod align;
+pub mod checkpoint;
 pub mod clean;
 pub mod data;
 pub mod list;

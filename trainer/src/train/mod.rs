@@ -3,9 +3,13 @@
 pub mod averaging;
 pub mod checkpoint;
 pub mod config;
+pub mod device;
 pub mod log;
 pub mod optimiser;
+pub mod progress;
 pub mod run;
 pub mod schedule;
+pub mod slim;
 pub mod teacher;
 pub mod teacher_cache;
+pub mod tensorboard;
