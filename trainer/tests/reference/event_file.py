@@ -1,6 +1,6 @@
 """Reads an event file that `trainer train` wrote, by the formats' own descriptions, and prints a line for each point.
 
-python3 tests/reference/tensorboard.py runs/small/events.out.tfevents.* needs nothing but Python. Every checksum is verified. Where the
+python3 tests/reference/event_file.py runs/small/events.out.tfevents.* needs nothing but Python. Every checksum is verified. Where the
 package `tensorboard` is installed, its own reader must find the same points.
 """
 
