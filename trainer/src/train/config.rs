@@ -333,7 +333,7 @@ impl Config {
             c if !(0.0..1.0).contains(&c.ema) => refuse("`ema` must lie in 0 ≤ ema < 1"),
             c if !(c.lr > 0.0 && c.lr.is_finite()) => refuse("`lr` must be above 0"),
             c if c.lr_decay_from >= c.steps => refuse("`lr_decay_from` must lie before `steps`"),
-            c if !(c.loss_weight >= 0.0) => refuse("`loss_weight` must be 0 or more"),
+            c if !(0.0..=f64::MAX).contains(&c.loss_weight) => refuse("`loss_weight` must be 0 or more"),
             _ if probabilities.iter().any(|p| !(0.0..=1.0).contains(p)) => refuse("a probability must lie in 0…1"),
             c if c.loss_weight == 0.0 && c.teacher.as_os_str().is_empty() => {
                 refuse("there is nothing to learn from: `loss_weight` is 0 and `teacher` is empty")
