@@ -162,3 +162,33 @@ fn a_run_never_starts_over_another_and_never_changes_its_set() {
     let change = format!("data={}", other.display());
     assert!(Run::resume(&folder.path().join("run"), &[change]).expect_err("refused").to_string().contains("trained on set"));
 }
+
+/// `tests/reference/event_file.py` reads such files as TensorBoard does; here is only what a run writes.
+#[test]
+fn each_part_of_a_run_has_an_event_file_with_what_the_log_has() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let run_folder = folder.path().join("run");
+    let config = Config { steps: 4, log_every: 2, ..config(folder.path()) };
+    Run::begin(config, &run_folder).expect("a run").run().expect("its end");
+    Run::resume(&run_folder, &["steps=6".into()]).expect("a run").run().expect("its end");
+
+    let log = std::fs::read_to_string(run_folder.join("log.jsonl")).expect("a log");
+    assert_eq!(log.lines().filter(|line| line.contains("\"event\":\"train\"")).count(), 3);
+    let mut files: Vec<_> =
+        std::fs::read_dir(&run_folder).expect("the folder").map(|file| file.expect("a file").path()).collect();
+    files.retain(|file| file.to_string_lossy().contains("events.out.tfevents"));
+    let records = |file| {
+        let bytes = std::fs::read(file).expect("read");
+        let (mut rest, mut count) = (bytes.as_slice(), 0);
+        while let Some((length, _)) = rest.split_first_chunk() {
+            rest = &rest[u64::from_le_bytes(*length) as usize + 16..];
+            count += 1;
+        }
+        count
+    };
+    let mut counts: Vec<_> = files.iter().map(records).collect();
+    counts.sort_unstable();
+    // The version and a record a line: two, then one.
+    assert_eq!(counts, [2, 3]);
+}

@@ -2,6 +2,7 @@
 
 pub mod align;
 pub mod bench;
+pub mod checkpoint;
 pub mod clean;
 pub mod data;
 pub mod doctor;

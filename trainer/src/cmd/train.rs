@@ -10,7 +10,7 @@ use crate::train::run::Run;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The configuration of a new run, TOML; `trainer/presets` holds some.
-    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    #[arg(required_unless_present_any = ["resume", "resume_from"], conflicts_with_all = ["resume", "resume_from"])]
     config: Option<PathBuf>,
     /// The run's folder.
     #[arg(long)]
@@ -18,6 +18,9 @@ pub struct Arguments {
     /// Go on with the run in the folder, with its own configuration.
     #[arg(long)]
     resume: bool,
+    /// Go on, in a new folder, with the run of this checkpoint: whole, or slim (`trainer checkpoint slim`).
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "resume")]
+    resume_from: Option<PathBuf>,
     /// Change one key of the configuration: --set lr=0.01. Going on, the keys that fix the run cannot change.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     changes: Vec<String>,
@@ -25,10 +28,12 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let mut run = match &arguments.config {
-        Some(path) => Run::begin(Config::open(path, &arguments.changes)?, &arguments.folder)?,
-        None if arguments.resume => Run::resume(&arguments.folder, &arguments.changes)?,
-        None => return Err(Error::Config("name a configuration, or --resume".into())),
+    let Arguments { config, folder, resume, resume_from, changes } = arguments;
+    let mut run = match (config, resume_from) {
+        (Some(path), _) => Run::begin(Config::open(path, changes)?, folder)?,
+        (None, Some(checkpoint)) => Run::resume_from(checkpoint, folder, changes)?,
+        (None, None) if *resume => Run::resume(folder, changes)?,
+        (None, None) => return Err(Error::Config("name a configuration, --resume or --resume-from".into())),
     };
     run.run()
 }

@@ -124,8 +124,12 @@ impl LossSettings {
 /// A loss on labelled embeddings.
 pub trait Loss: std::fmt::Debug {
     /// The mean loss, a scalar, of raw embeddings `[n, d]` (`f32`, or the variables' kind) with identities `[n]` (`i64`) at this
-    /// step of the training. Called once a step: a loss may keep count of what it has seen.
+    /// step of the training. Called once a step, and changes no variable.
     fn forward(&self, embeddings: &Tensor, identities: &Tensor, step: u64) -> Tensor;
+
+    /// The optimiser has taken the step of the last [`Loss::forward`]: the place to move what has no gradient. A step that is skipped
+    /// comes to no call.
+    fn step_taken(&self) {}
 
     /// The class matrix `[classes, d]`, if the loss has one.
     fn class_weights(&self) -> Option<&Tensor> {

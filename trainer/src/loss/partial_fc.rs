@@ -2,7 +2,7 @@
 //!
 //! A step uses every class that the batch shows and, at random, so many others that `sampled` of the shard's classes are in play. The
 //! softmax runs over these. With `sampled = 1` value and gradients are those of [`super::classifier::CosineClassifier`]. Classes that
-//! are not in play have a gradient of zero; the optimiser's momentum and decay still move them.
+//! are not in play have a gradient of zero, and the optimiser leaves them and what it remembers of them alone.
 //!
 //! The shards share three numbers a sample: the largest logit, the sum of exponentials and the true class's logit. A process that
 //! holds one shard gets the others' through [`Exchange`]; then every process has seen the embeddings of the whole batch, all have

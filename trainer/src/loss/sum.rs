@@ -20,6 +20,11 @@ impl Loss for Sum {
         self.main.forward(embeddings, identities, step) + self.added.forward(embeddings, identities, step) * self.weight
     }
 
+    fn step_taken(&self) {
+        self.main.step_taken();
+        self.added.step_taken();
+    }
+
     fn class_weights(&self) -> Option<&Tensor> {
         self.main.class_weights()
     }

@@ -1,4 +1,5 @@
 //! A run in one file: a safetensors file whose tensors are weights, average, loss and optimiser, and whose metadata says the rest.
+//! [`super::slim`] makes a small one of it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -6,11 +7,13 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::config::Config;
+use super::slim::Rounding;
 use crate::data::sampler::Position;
 use crate::error::{Error, Result};
 
@@ -42,6 +45,9 @@ pub struct State {
     pub data: String,
     /// Number of identities.
     pub identities: usize,
+    /// In a slim file: how its tensors are rounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slim: Option<Rounding>,
     /// The whole configuration.
     pub config: Config,
 }
@@ -61,6 +67,7 @@ impl State {
             position,
             data,
             identities,
+            slim: None,
             config,
         }
     }
@@ -68,15 +75,24 @@ impl State {
 
 /// Writes the checkpoint beside `path`, then renames it to `path`.
 pub fn save(path: &Path, state: &State, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+    let tensors = tensors.iter().map(|(name, tensor)| Ok((name.clone(), Stored::of(tensor)?))).collect::<Result<_>>()?;
+    replace(path, &bytes(path, state, &tensors)?)
+}
+
+/// The file at `path`, in memory.
+pub(super) fn bytes(path: &Path, state: &State, tensors: &BTreeMap<String, Stored>) -> Result<Vec<u8>> {
     let fail = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
     let json = serde_json::to_string(state).map_err(|e| fail(e.to_string()))?;
     let metadata = Some(HashMap::from([(KEY.to_owned(), json)]));
-    let views = tensors.iter().map(|(name, tensor)| Ok((name.as_str(), Stored::of(tensor)?))).collect::<Result<Vec<_>>>()?;
-    let bytes = safetensors::serialize(views, &metadata).map_err(|e| fail(e.to_string()))?;
+    safetensors::serialize(tensors, &metadata).map_err(|e| fail(e.to_string()))
+}
+
+/// Puts these bytes in the file's place, whole or not at all.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = path.with_extension("partial");
     let write = || -> std::io::Result<()> {
         let mut file = File::create(&partial)?;
-        file.write_all(&bytes)?;
+        file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&partial, path)
     };
@@ -88,7 +104,7 @@ pub fn state(path: &Path) -> Result<State> {
     state_of(path, &std::fs::read(path).map_err(Error::file(path))?)
 }
 
-fn state_of(path: &Path, bytes: &[u8]) -> Result<State> {
+pub(super) fn state_of(path: &Path, bytes: &[u8]) -> Result<State> {
     let fail = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| fail(format!("not a checkpoint: {e:?}")))?;
     let json = metadata.metadata().as_ref().and_then(|map| map.get(KEY));
@@ -110,18 +126,27 @@ pub fn load(path: &Path, tensors: &mut BTreeMap<String, Tensor>) -> Result<State
         let stored =
             file.tensor(name).map_err(|_| fail(format!("it has no {name}: it is of another network, loss or optimiser")))?;
         let shape: Vec<i64> = stored.shape().iter().map(|&size| size as i64).collect();
-        if stored.dtype() != Dtype::F32 || shape != tensor.size() {
-            let reason = format!("{name} is {shape:?} {:?}, this network's is {:?} F32", stored.dtype(), tensor.size());
-            return Err(fail(reason));
+        let kind = match stored.dtype() {
+            Dtype::F32 => Some(Kind::Float),
+            Dtype::F16 => Some(Kind::Half),
+            Dtype::BF16 => Some(Kind::BFloat16),
+            _ => None,
+        };
+        match kind.filter(|_| shape == tensor.size()) {
+            Some(kind) => no_grad(|| tensor.copy_(&Tensor::from_data_size(stored.data(), &shape, kind))),
+            None => {
+                let reason = format!("{name} is {shape:?} {:?}, this network's is {:?} F32", stored.dtype(), tensor.size());
+                return Err(fail(reason));
+            }
         }
-        let value = Tensor::from_data_size(stored.data(), &shape, Kind::Float);
-        no_grad(|| tensor.copy_(&value));
     }
     Ok(state)
 }
 
 /// A tensor's values, row-major, whatever its layout in memory.
-struct Stored {
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stored {
+    dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
@@ -131,14 +156,33 @@ impl Stored {
         let flat = no_grad(|| tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]));
         let mut values = vec![0f32; flat.numel()];
         flat.f_copy_data(&mut values, flat.numel())?;
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Ok(Stored { shape: tensor.size().iter().map(|&size| size as usize).collect(), bytes })
+        Ok(Self::exact(tensor.size().iter().map(|&size| size as usize).collect(), &values))
+    }
+
+    /// As it is.
+    pub(super) fn exact(shape: Vec<usize>, values: &[f32]) -> Self {
+        Stored { dtype: Dtype::F32, shape, bytes: values.iter().flat_map(|value| value.to_le_bytes()).collect() }
+    }
+
+    /// To 11 bits of precision; exact where a value is beyond what `f16` can hold.
+    pub(super) fn to_f16(shape: Vec<usize>, values: &[f32]) -> Self {
+        if values.iter().any(|value| value.abs() > f32::from(f16::MAX)) {
+            return Self::exact(shape, values);
+        }
+        let bytes = values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect();
+        Stored { dtype: Dtype::F16, shape, bytes }
+    }
+
+    /// To 8 bits of precision, at any size.
+    pub(super) fn to_bf16(shape: Vec<usize>, values: &[f32]) -> Self {
+        let bytes = values.iter().flat_map(|&value| bf16::from_f32(value).to_le_bytes()).collect();
+        Stored { dtype: Dtype::BF16, shape, bytes }
     }
 }
 
-impl View for Stored {
+impl View for &Stored {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        self.dtype
     }
     fn shape(&self) -> &[usize] {
         &self.shape

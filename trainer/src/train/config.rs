@@ -45,6 +45,9 @@ pub struct Config {
     pub width: f64,
     /// Length of the embedding. *Fixed.*
     pub embedding: i64,
+    /// A checkpoint, slim or whole, of a network with the same four keys, whose weights a new run begins with: its average where it
+    /// keeps one. Empty: fresh weights. *Fixed.*
+    pub weights_from: PathBuf,
 
     /// The loss on identities, a name of `trainer list`. *Fixed.*
     pub loss: String,
@@ -127,6 +130,11 @@ pub struct Config {
     pub clip_norm: f64,
     /// Chips a step.
     pub batch: usize,
+    /// P: identities of a batch, as losses on pairs and triplets need them; the batch is P·K chips then, and an epoch shows each
+    /// identity once. 0: each chip once an epoch, whoever it shows. *Fixed.*
+    pub identities_a_batch: usize,
+    /// K: chips of each of them. *Fixed.*
+    pub chips_an_identity: usize,
     /// Learning rate after warm-up.
     pub lr: f64,
     /// Steps over which the rate grows from 0.
@@ -193,6 +201,7 @@ impl Default for Config {
             activation: Activation::Prelu,
             width: 1.0,
             embedding: 512,
+            weights_from: PathBuf::new(),
             loss: "arcface".into(),
             loss_weight: 1.0,
             loss_scale: 64.0,
@@ -231,6 +240,8 @@ impl Default for Config {
             weight_decay: 5e-4,
             clip_norm: 0.0,
             batch: 128,
+            identities_a_batch: 0,
+            chips_an_identity: 0,
             lr: 0.1,
             lr_warmup: 1000,
             lr_decay: Decay::Constant,
@@ -262,8 +273,20 @@ impl Default for Config {
 }
 
 /// Keys that must stay as they are when a run is resumed.
-const FIXED: [&str; 9] =
-    ["seed", "network", "activation", "width", "embedding", "loss", "auxiliary", "optimiser", "classes_fixed"];
+const FIXED: [&str; 12] = [
+    "seed",
+    "network",
+    "activation",
+    "width",
+    "embedding",
+    "weights_from",
+    "loss",
+    "auxiliary",
+    "optimiser",
+    "classes_fixed",
+    "identities_a_batch",
+    "chips_an_identity",
+];
 
 impl Config {
     /// Reads a TOML file; relative paths in it are relative to the working folder. `changes` are `key=value` and win over it.
@@ -303,13 +326,19 @@ impl Config {
         match self {
             c if c.data.as_os_str().is_empty() => refuse("`data` is missing: the path of a NAME.rec"),
             c if c.batch < 2 => refuse("`batch` must be 2 or more: batch normalisation needs several chips"),
+            c if c.balanced() && (c.identities_a_batch < 2 || c.chips_an_identity < 2) => {
+                refuse("`identities_a_batch` and `chips_an_identity` must both be 2 or more, or both 0")
+            }
+            c if c.balanced() && c.identities_a_batch.checked_mul(c.chips_an_identity) != Some(c.batch) => {
+                refuse("`batch` must be `identities_a_batch` × `chips_an_identity`")
+            }
             c if c.steps == 0 => refuse("`steps` must be 1 or more"),
             c if c.threads < 1 || c.workers < 1 => refuse("`threads` and `workers` must be 1 or more"),
             c if c.log_every == 0 => refuse("`log_every` must be 1 or more"),
             c if !(0.0..1.0).contains(&c.ema) => refuse("`ema` must lie in 0 ≤ ema < 1"),
             c if !(c.lr > 0.0 && c.lr.is_finite()) => refuse("`lr` must be above 0"),
             c if c.lr_decay_from >= c.steps => refuse("`lr_decay_from` must lie before `steps`"),
-            c if !(c.loss_weight >= 0.0) => refuse("`loss_weight` must be 0 or more"),
+            c if !(0.0..=f64::MAX).contains(&c.loss_weight) => refuse("`loss_weight` must be 0 or more"),
             _ if probabilities.iter().any(|p| !(0.0..=1.0).contains(p)) => refuse("a probability must lie in 0…1"),
             c if c.loss_weight == 0.0 && c.teacher.as_os_str().is_empty() => {
                 refuse("there is nothing to learn from: `loss_weight` is 0 and `teacher` is empty")
@@ -317,8 +346,21 @@ impl Config {
             c if c.classes_from_teacher && c.teacher.as_os_str().is_empty() => refuse("`classes_from_teacher` needs a `teacher`"),
             c if c.classes_fixed && !c.classes_from_teacher => refuse("`classes_fixed` needs `classes_from_teacher`"),
             // A small one of the same settings says what is wrong with them before the data are read.
-            c => loss::build(&nn::VarStore::new(Device::Cpu).root(), &c.loss(2)).map(drop),
+            c => {
+                loss::build(&nn::VarStore::new(Device::Cpu).root(), &c.loss(2))?;
+                let pairs = [&c.loss, &c.auxiliary].iter().any(|loss| ["contrastive", "triplet"].contains(&loss.as_str()));
+                if pairs && !c.balanced() {
+                    let reason = "compare faces of an identity: set `identities_a_batch` and `chips_an_identity`";
+                    return refuse(&format!("contrastive and triplet {reason}"));
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// Whether batches have P identities of K chips.
+    pub fn balanced(&self) -> bool {
+        (self.identities_a_batch, self.chips_an_identity) != (0, 0)
     }
 
     /// The network's part.
@@ -456,6 +498,22 @@ mod tests {
         for change in ["seed=2", "network=other", "activation=relu", "embedding=128", "loss=cosface", "optimiser=adamw"] {
             let error = config.resumed(&[change.to_owned()]).expect_err(change).to_string();
             assert!(error.contains("cannot change"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_balanced_batch_is_p_times_k_and_losses_on_pairs_need_one() {
+        let with = |text: &str| parse(&format!("data = \"a.rec\"\n{text}"));
+        assert!(with("batch = 12\nidentities_a_batch = 4\nchips_an_identity = 3\nloss = \"triplet\"").is_ok());
+        for (text, part) in [
+            ("batch = 13\nidentities_a_batch = 4\nchips_an_identity = 3", "`batch` must be"),
+            ("batch = 4\nidentities_a_batch = 4\nchips_an_identity = 1", "2 or more"),
+            ("chips_an_identity = 3", "2 or more"),
+            ("loss = \"triplet\"", "set `identities_a_batch`"),
+            ("auxiliary = \"contrastive\"", "set `identities_a_batch`"),
+        ] {
+            let error = with(text).expect_err(text).to_string();
+            assert!(error.contains(part), "{error}");
         }
     }
 

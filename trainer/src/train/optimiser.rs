@@ -40,6 +40,8 @@ struct Slot {
     first: Tensor,
     second: Option<Tensor>,
     decays: bool,
+    /// Whether rows without gradient rest.
+    sampled: bool,
 }
 
 /// The weights under training and what the rule remembers of each.
@@ -59,9 +61,16 @@ impl Optimiser {
             first: no_grad(|| weight.zeros_like()),
             second: (settings.algorithm == Algorithm::AdamW).then(|| no_grad(|| weight.zeros_like())),
             decays: weight.dim() >= 2,
+            sampled: false,
         };
         let slots = variables.iter().filter(|(_, weight)| weight.requires_grad()).map(slot).collect();
         Optimiser { settings, slots, steps: 0 }
+    }
+
+    /// From now on, a row of this matrix whose gradient is zero stays as it is, and so does what is remembered of it: neither momentum
+    /// nor decay moves a class that is not in play.
+    pub fn sampled(&mut self, name: &str) {
+        self.slots.iter_mut().filter(|slot| slot.name == name).for_each(|slot| slot.sampled = true);
     }
 
     /// Steps taken, skipped ones not counted.
@@ -90,7 +99,7 @@ impl Optimiser {
         let steps = self.steps as f64;
         let shrink = if settings.clip_norm > 0.0 && norm > settings.clip_norm { settings.clip_norm / norm } else { 1.0 };
         no_grad(|| {
-            for Slot { weight, first, second, decays, .. } in &mut self.slots {
+            for Slot { weight, first, second, decays, sampled, .. } in &mut self.slots {
                 let mut gradient = weight.grad();
                 if !gradient.defined() {
                     continue;
@@ -98,6 +107,7 @@ impl Optimiser {
                 if shrink != 1.0 {
                     gradient *= shrink;
                 }
+                let resting = sampled.then(|| Resting::of(&gradient, weight, first, second.as_ref()));
                 let decay = if *decays { settings.weight_decay } else { 0.0 };
                 match second {
                     Some(second) => {
@@ -118,6 +128,9 @@ impl Optimiser {
                         *weight -= &*first * lr;
                     }
                 }
+                if let Some(resting) = resting {
+                    resting.put_back(weight, first, second.as_mut());
+                }
             }
         });
     }
@@ -134,6 +147,30 @@ impl Optimiser {
     /// Goes on after this many steps; the tensors of [`Optimiser::state`] are filled by the caller.
     pub fn set_steps(&mut self, steps: u64) {
         self.steps = steps;
+    }
+}
+
+/// Rows that a step must leave as they are, as they were.
+struct Resting {
+    rows: Tensor,
+    weight: Tensor,
+    first: Tensor,
+    second: Option<Tensor>,
+}
+
+impl Resting {
+    fn of(gradient: &Tensor, weight: &Tensor, first: &Tensor, second: Option<&Tensor>) -> Self {
+        let rows = gradient.eq(0.0).all_dim(1, false).nonzero().squeeze_dim(1);
+        let of = |tensor: &Tensor| tensor.index_select(0, &rows);
+        Resting { weight: of(weight), first: of(first), second: second.map(of), rows }
+    }
+
+    fn put_back(&self, weight: &mut Tensor, first: &mut Tensor, second: Option<&mut Tensor>) {
+        let _ = weight.index_copy_(0, &self.rows, &self.weight);
+        let _ = first.index_copy_(0, &self.rows, &self.first);
+        if let (Some(second), Some(before)) = (second, &self.second) {
+            let _ = second.index_copy_(0, &self.rows, before);
+        }
     }
 }
 
@@ -179,5 +216,28 @@ mod tests {
         // The first step of Adam is lr·sign(g) whatever the gradient: w = 1·(1 − 0.1·0.5) + 0.1.
         let ws = descend(OptimiserSettings { algorithm: Algorithm::AdamW, ..SGD }, 0.1, 1);
         assert!((ws[0] - 1.05).abs() < 1e-6, "{ws:?}");
+    }
+
+    #[test]
+    fn a_class_out_of_play_rests() {
+        for algorithm in [Algorithm::Sgd, Algorithm::AdamW] {
+            let variables = nn::VarStore::new(Device::Cpu);
+            let classes = variables.root().var("classes", &[2, 3], nn::Init::Const(1.0));
+            let mut optimiser =
+                Optimiser::new(OptimiserSettings { algorithm, ..SGD }, &variables.variables().into_iter().collect());
+            optimiser.sampled("classes");
+            // Both rows first, so that there is momentum; then the first row only.
+            let mut step = |rows: i64| {
+                optimiser.zero_grad();
+                classes.narrow(0, 0, rows).square().sum(Kind::Float).backward();
+                optimiser.step(0.1, optimiser.gradient_norm());
+                let state = optimiser.state().into_values().chain([classes.shallow_clone()]);
+                no_grad(|| state.map(|tensor| (tensor.get(0).copy(), tensor.get(1).copy())).collect::<Vec<_>>())
+            };
+            let (before, after) = (step(2), step(1));
+            for (before, after) in before.iter().zip(&after) {
+                assert!(!before.0.equal(&after.0) && before.1.equal(&after.1), "{algorithm:?}");
+            }
+        }
     }
 }

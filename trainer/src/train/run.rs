@@ -12,14 +12,19 @@ use super::angles::{self, Counter};
 use super::averaging;
 use super::checkpoint::{self, State};
 use super::config::{Config, Precision};
+use super::device;
 use super::log::{Line, Log};
 use super::optimiser::Optimiser;
+use super::progress::{self, Progress};
 use super::schedule::Schedule;
+use super::slim;
 use super::teacher::Teacher;
 use super::teacher_cache;
+use super::tensorboard::Events;
+use crate::data::balanced::Balanced;
 use crate::data::chips::ChipSet;
 use crate::data::loader::{Batch, Loader, LoaderSettings};
-use crate::data::sampler::Sampler;
+use crate::data::sampler::{Position, Sampler};
 use crate::error::{Error, Result};
 use crate::eval;
 use crate::loss::distillation::Distillation;
@@ -58,6 +63,7 @@ pub struct Run {
     state: State,
     schedule: Schedule,
     device: Device,
+    device_name: String,
     set: Arc<ChipSet>,
     loader: Loader,
     network: Network,
@@ -73,41 +79,60 @@ pub struct Run {
 impl Run {
     /// Begins a run in `folder`, which must not hold one already.
     pub fn begin(config: Config, folder: &Path) -> Result<Self> {
-        let last = folder.join(LAST);
-        if last.exists() {
-            let reason = "this folder holds a run already: go on with --resume, or name another folder".to_owned();
-            return Err(Error::Checkpoint { path: last, reason });
-        }
-        std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
+        new_folder(folder)?;
         let set = Arc::new(ChipSet::open(&config.data, config.keep_decoded)?);
         let state = State::start(config, set.fingerprint().to_owned(), set.identities());
         let run = Self::build(state, set, folder)?;
         if run.state.config.classes_from_teacher {
             run.classes_from_teacher();
         }
+        if !run.state.config.weights_from.as_os_str().is_empty() {
+            run.weights_from(&run.state.config.weights_from)?;
+        }
         Ok(run)
     }
 
     /// Goes on with the run in `folder`; `changes` are `key=value` for keys that are not fixed.
     pub fn resume(folder: &Path, changes: &[String]) -> Result<Self> {
-        let last = folder.join(LAST);
-        let mut state = checkpoint::state(&last)?;
+        Self::go_on(&folder.join(LAST), folder, changes)
+    }
+
+    /// Goes on, in a `folder` that holds no run yet, with the run of this checkpoint, slim or whole.
+    pub fn resume_from(checkpoint: &Path, folder: &Path, changes: &[String]) -> Result<Self> {
+        new_folder(folder)?;
+        Self::go_on(checkpoint, folder, changes)
+    }
+
+    fn go_on(from: &Path, folder: &Path, changes: &[String]) -> Result<Self> {
+        let fail = |reason: String| Error::Checkpoint { path: from.to_path_buf(), reason };
+        let mut state = checkpoint::state(from)?;
         state.config = state.config.resumed(changes)?;
         let set = Arc::new(ChipSet::open(&state.config.data, state.config.keep_decoded)?);
         if set.fingerprint() != state.data || set.identities() != state.identities {
-            let reason =
-                format!("it was trained on set {}, {} is {}", state.data, state.config.data.display(), set.fingerprint());
-            return Err(Error::Checkpoint { path: last, reason });
+            let data = state.config.data.display();
+            return Err(fail(format!("it was trained on set {}, {data} is {}", state.data, set.fingerprint())));
         }
+        let rebuilt = state.slim.take().is_some() && state.config.classes_fixed;
         let mut run = Self::build(state, set, folder)?;
-        checkpoint::load(&last, &mut run.tensors())?;
+        let mut tensors = run.tensors();
+        if rebuilt && let Some(classes) = tensors.remove(slim::CLASSES) {
+            run.classes_from_teacher();
+            let mean = Tensor::zeros([run.state.config.embedding], (Kind::Float, Device::Cpu));
+            checkpoint::load(from, &mut BTreeMap::from([(slim::MEAN.to_owned(), mean.shallow_clone())]))?;
+            let far = (classes.to_device(Device::Cpu).mean_dim([0i64].as_slice(), false, Kind::Float) - mean).abs().max();
+            if far.double_value(&[]) > slim::MEAN_TOLERANCE {
+                let teacher = run.state.config.teacher.display();
+                return Err(fail(format!("its class centres are not those of {teacher}: name its own with --set teacher=…")));
+            }
+        }
+        checkpoint::load(from, &mut tensors)?;
         run.optimiser.set_steps(run.state.optimiser_steps);
         Ok(run)
     }
 
     fn build(state: State, set: Arc<ChipSet>, folder: &Path) -> Result<Self> {
         let config = &state.config;
-        let device = Device::cuda_if_available();
+        let (device, device_name) = device::choose(config.threads);
         tch::set_num_threads(config.threads);
         tch::manual_seed(config.seed as i64);
         let network = Network::build(&config.net(), device)?;
@@ -120,12 +145,15 @@ impl Run {
         if let Some((variables, _)) = &identity {
             weights.extend(variables.variables().into_iter().map(|(name, tensor)| (format!("loss/{name}"), tensor)));
         }
-        let optimiser = Optimiser::new(config.optimiser(), &weights);
+        let mut optimiser = Optimiser::new(config.optimiser(), &weights);
+        if config.class_share < 1.0 {
+            optimiser.sampled(slim::CLASSES);
+        }
         let teacher = match config.distillation() {
             Some(distillation) => Some((distillation, teacher_rows(config, &set, folder)?)),
             None => None,
         };
-        let sampler = Sampler::new(config.seed, set.len(), state.position);
+        let sampler = sampler(config, &set, state.position)?;
         let augmentation = config.augmentation();
         let settings = LoaderSettings { batch: config.batch, workers: config.workers, ahead: AHEAD, augmentation };
         let loader = Loader::start(set.clone(), sampler, settings);
@@ -135,6 +163,7 @@ impl Run {
             weights: network.variables(),
             state,
             device,
+            device_name,
             set,
             loader,
             network,
@@ -202,6 +231,9 @@ impl Run {
             self.state.skipped_in_a_row += 1;
         } else {
             self.optimiser.step(report.lr, report.gradient);
+            if let Some((_, loss)) = &self.identity {
+                loss.step_taken();
+            }
             self.state.skipped_in_a_row = 0;
             angles.into_iter().for_each(|counts| self.angles.add(counts));
             if let Some(average) = &self.average {
@@ -257,31 +289,52 @@ impl Run {
         });
     }
 
+    /// Puts the weights of another run's network in place, in the average too; an error if that is another network.
+    fn weights_from(&self, path: &Path) -> Result<()> {
+        let (theirs, ours) = (checkpoint::state(path)?, &self.state.config);
+        if theirs.config.net() != ours.net() {
+            let reason = format!("it is of another network: {:?}, this run's is {:?}", theirs.config.net(), ours.net());
+            return Err(Error::Checkpoint { path: path.to_path_buf(), reason });
+        }
+        let kept = if theirs.config.ema > 0.0 { "average" } else { "weights" };
+        let variables = self.network.variables();
+        let mut named = variables.iter().map(|(name, tensor)| (format!("{kept}/{name}"), tensor.shallow_clone())).collect();
+        checkpoint::load(path, &mut named)?;
+        if let Some(average) = &self.average {
+            no_grad(|| average.variables().values_mut().zip(variables.values()).for_each(|(to, from)| to.copy_(from)));
+        }
+        Ok(())
+    }
+
     /// Writes the checkpoint that the run goes on from.
     pub fn save(&self) -> Result<()> {
         checkpoint::save(&self.folder.join(LAST), &self.state, &self.tensors())
     }
 
-    /// Steps until the configuration's end, with log, checkpoints and evaluations.
+    /// Steps until the configuration's end, with log, curves, checkpoints and evaluations.
     pub fn run(&mut self) -> Result<()> {
         let config = self.state.config.clone();
-        let mut log = Log::append(&self.folder.join("log.jsonl"))?;
-        let device = format!("{:?}", self.device);
-        log.write(&Line::Start {
+        let mut outlets = Outlets {
+            log: Log::append(&self.folder.join("log.jsonl"))?,
+            events: Events::begin(&self.folder, self.state.step)?,
+            progress: Progress::start(self.state.step, config.steps),
+        };
+        outlets.log.write(&Line::Start {
             step: self.state.step,
             config: &config,
             chips: self.set.len(),
             identities: self.set.identities(),
-            device: device.clone(),
+            device: self.device_name.clone(),
         })?;
-        eprintln!(
-            "{} ({} parameters) on {device}, {} chips of {} identities, from step {}",
+        outlets.progress.line(&format!(
+            "{} ({} parameters) on {}, {} chips of {} identities, from step {}",
             config.network,
             self.network.parameters(),
+            self.device_name,
             self.set.len(),
             self.set.identities(),
             self.state.step
-        );
+        ));
         let mut window = Window::default();
         let mut clock = Instant::now();
         let mut saved = Instant::now();
@@ -290,13 +343,15 @@ impl Run {
             self.state.seconds += clock.elapsed().as_secs_f64();
             window.add(&report, clock.elapsed(), config.batch);
             clock = Instant::now();
+            let (rate, left) = window.rate(&self.state);
+            outlets.progress.step(self.state.step, report.loss, rate, left);
             if report.skipped {
-                self.skipped(&report, &mut log)?;
+                self.skipped(&report, &mut outlets)?;
             }
             if self.state.step.is_multiple_of(config.log_every) {
-                window.close(self, &mut log)?;
+                window.close(self, &mut outlets)?;
                 if let Some(angles) = self.angles.take()? {
-                    log.write(&Line::Angles { step: self.state.step, histogram: &angles.histogram })?;
+                    outlets.log.write(&Line::Angles { step: self.state.step, histogram: &angles.histogram })?;
                 }
                 window = Window::default();
             }
@@ -312,7 +367,7 @@ impl Run {
             }
             let evaluate = config.evaluate_every > 0 && self.state.step.is_multiple_of(config.evaluate_every);
             if (evaluate || done) && !config.evaluate.is_empty() {
-                self.evaluate(&config.evaluate, &mut log)?;
+                self.evaluate(&config.evaluate, &mut outlets)?;
             }
             if clock.elapsed() > Duration::from_secs(1) {
                 clock = Instant::now();
@@ -321,11 +376,11 @@ impl Run {
         Ok(())
     }
 
-    fn skipped(&self, report: &Step, log: &mut Log) -> Result<()> {
+    fn skipped(&self, report: &Step, outlets: &mut Outlets) -> Result<()> {
         let [loss, gradient] = [report.loss, report.gradient].map(|value| value.to_string());
         let step = self.state.step;
-        eprintln!("step {step} skipped: loss {loss}, gradient {gradient}");
-        log.write(&Line::Skipped { step, loss: loss.clone(), gradient: gradient.clone() })?;
+        outlets.progress.line(&format!("step {step} skipped: loss {loss}, gradient {gradient}"));
+        outlets.log.write(&Line::Skipped { step, loss: loss.clone(), gradient: gradient.clone() })?;
         let in_a_row = self.state.skipped_in_a_row;
         if in_a_row < self.state.config.stop_after_skipped.max(1) {
             return Ok(());
@@ -334,18 +389,52 @@ impl Run {
         Err(Error::NotFinite { step, cause, in_a_row })
     }
 
-    fn evaluate(&self, lists: &[PathBuf], log: &mut Log) -> Result<()> {
+    fn evaluate(&self, lists: &[PathBuf], outlets: &mut Outlets) -> Result<()> {
         let start = Instant::now();
+        let Outlets { log, events, progress } = outlets;
         for (list, report) in lists.iter().zip(eval::pair_lists(self.network(), lists)?) {
             let name = list.display().to_string();
             let (accuracy, deviation, tar_at_1e3) =
                 (report.accuracy, report.accuracy_std, eval::true_acceptance(&report, FalseMatchRate::ONE_IN_1_000));
-            eprintln!("step {}: {name}: {:.2} ± {:.2} %", self.state.step, 100.0 * accuracy, 100.0 * deviation);
+            progress.line(&format!("step {}: {name}: {:.2} ± {:.2} %", self.state.step, 100.0 * accuracy, 100.0 * deviation));
             let (step, images, seconds) = (self.state.step, self.state.images, start.elapsed().as_secs_f64());
+            let curves = ["accuracy", "tar_at_1e3"].map(|curve| format!("{curve}/{name}"));
+            events.scalars(step, &[(&curves[0], accuracy)])?;
+            if let Some(tar) = tar_at_1e3 {
+                events.scalars(step, &[(&curves[1], tar)])?;
+            }
             log.write(&Line::Evaluation { step, images, list: name, accuracy, deviation, tar_at_1e3, seconds })?;
         }
         Ok(())
     }
+}
+
+/// Where a run says how it goes.
+#[derive(Debug)]
+struct Outlets {
+    log: Log,
+    events: Events,
+    progress: Progress,
+}
+
+/// Makes the folder; an error where it holds a run.
+fn new_folder(folder: &Path) -> Result<()> {
+    let last = folder.join(LAST);
+    if last.exists() {
+        let reason = "this folder holds a run already: go on with --resume, or name another folder".to_owned();
+        return Err(Error::Checkpoint { path: last, reason });
+    }
+    std::fs::create_dir_all(folder).map_err(Error::file(folder))
+}
+
+/// The order in which the run sees the set.
+fn sampler(config: &Config, set: &ChipSet, position: Position) -> Result<Sampler> {
+    if !config.balanced() {
+        return Ok(Sampler::new(config.seed, set.len(), position));
+    }
+    let identities = (0..set.len()).map(|index| set.identity(index));
+    let balanced = Balanced::new(identities, config.identities_a_batch, config.chips_an_identity)?;
+    Ok(Sampler::balanced(config.seed, balanced, position))
 }
 
 fn identity_loss(config: &Config, set: &ChipSet, device: Device) -> Result<(nn::VarStore, Box<dyn Loss>)> {
@@ -403,12 +492,18 @@ impl Window {
         self.lr = step.lr;
     }
 
-    fn close(&self, run: &Run, log: &mut Log) -> Result<()> {
+    /// Chips a second, and the seconds that the rest of the run takes at this rate.
+    fn rate(&self, state: &State) -> (f64, f64) {
+        let rate = self.images / self.seconds.max(1e-9);
+        let steps = state.config.steps.saturating_sub(state.step);
+        (rate, steps as f64 * state.config.batch as f64 / rate)
+    }
+
+    fn close(&self, run: &Run, outlets: &mut Outlets) -> Result<()> {
         let mean = |sum: f64| sum / self.steps.max(1.0);
         let state = &run.state;
-        let rate = self.images / self.seconds.max(1e-9);
-        let left = (state.config.steps - state.step) as f64 * state.config.batch as f64 / rate;
-        eprintln!(
+        let (rate, left) = self.rate(state);
+        outlets.progress.line(&format!(
             "step {} of {}, loss {:.4} (identity {:.3}, direction {:.4}, relation {:.5}), {rate:.1} images/s, {} left",
             state.step,
             state.config.steps,
@@ -416,9 +511,20 @@ impl Window {
             mean(self.identity),
             mean(self.direction),
             mean(self.relation),
-            indicatif::HumanDuration(Duration::from_secs_f64(left)),
-        );
-        log.write(&Line::Train {
+            progress::duration(left),
+        ));
+        let curves = [
+            ("loss", mean(self.loss)),
+            ("loss/identity", mean(self.identity)),
+            ("loss/direction", mean(self.direction)),
+            ("loss/relation", mean(self.relation)),
+            ("gradient", mean(self.gradient)),
+            ("lr", self.lr),
+            ("images_per_second", rate),
+        ];
+        // Without a step that was taken there is no mean.
+        outlets.events.scalars(state.step, if self.steps > 0.0 { &curves } else { &curves[6..] })?;
+        outlets.log.write(&Line::Train {
             step: state.step,
             epoch: state.position.epoch,
             images: state.images,
