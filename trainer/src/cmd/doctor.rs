@@ -2,6 +2,7 @@
 
 use crate::doctor;
 use crate::error::{Error, Result};
+use crate::train::device;
 
 /// Says, in a sentence each, which libtorch is in use, what the processor offers, and whether a GPU is seen.
 ///
@@ -17,7 +18,7 @@ pub fn run(_: &Arguments) -> Result<()> {
     }
     doctor::machine_sentences().iter().for_each(|sentence| println!("{sentence}"));
     println!("libtorch computes with {} threads unless a configuration says otherwise.", tch::get_num_threads());
-    println!("{}", doctor::cuda_sentence(Some(tch::Cuda::device_count())));
+    println!("{}", doctor::cuda_sentence(Some(device::gpus())));
     libtorch.map(drop).map_err(Error::Libtorch)
 }
 

@@ -14,6 +14,7 @@ use crate::eval::identification::{Identification, Verification, identify};
 use crate::eval::model::Model;
 use crate::eval::page;
 use crate::eval::report::{self, Evaluation, SetResult};
+use crate::train::device;
 use crate::train::teacher::Normalisation;
 
 /// Evaluates a checkpoint, an ONNX recogniser or a pack.
@@ -145,7 +146,7 @@ fn among_distractors(model: &Model, probes: &Faces, distractors: &Faces, far: Fa
     if rows.is_empty() {
         return Err(Error::data("probes", "there is none"));
     }
-    let rows = Tensor::cat(&rows, 0).to_device(tch::Device::cuda_if_available());
+    let rows = Tensor::cat(&rows, 0).to_device(device::available());
     let bar = super::progress("distractors");
     bar.set_length(distractors.len() as u64);
     let blocks = distractors.blocks(Some(model)).inspect(|block| {

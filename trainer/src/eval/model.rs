@@ -11,6 +11,7 @@ use veriface::{Chip, Embedding, ModelId, Pack, Purpose, QualityPolicy, Verifier}
 use crate::error::{Error, Result};
 use crate::net::{Network, input};
 use crate::train::checkpoint;
+use crate::train::device;
 use crate::train::run::LAST;
 use crate::train::teacher::{Normalisation, Teacher};
 
@@ -131,7 +132,7 @@ impl Model {
 /// The network that a checkpoint holds, with the average of its weights where the run keeps one.
 fn checkpoint_network(path: &Path) -> Result<(Network, String)> {
     let state = checkpoint::state(path)?;
-    let network = Network::build(&state.config.net(), Device::cuda_if_available())?;
+    let network = Network::build(&state.config.net(), device::available())?;
     let (prefix, weights) = if state.config.ema > 0.0 { ("average", "average of weights") } else { ("weights", "weights") };
     let mut tensors = network.variables().into_iter().map(|(name, tensor)| (format!("{prefix}/{name}"), tensor)).collect();
     checkpoint::load(path, &mut tensors)?;

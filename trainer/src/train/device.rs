@@ -2,16 +2,26 @@
 
 use tch::{Cuda, Device};
 
-/// The device, and how to name it to people: `CPU, 2 threads` or `GPU 0 of 1, NVIDIA H100`. Asked once per process or often: it does
-/// not change.
-pub fn choose(threads: i32) -> (Device, String) {
+/// How many GPUs libtorch can use.
+pub fn gpus() -> i64 {
     load_cuda();
-    let gpus = if Cuda::is_available() { Cuda::device_count() } else { 0 };
-    if gpus < 1 {
-        return (Device::Cpu, format!("CPU, {threads} {}", if threads == 1 { "thread" } else { "threads" }));
+    if Cuda::is_available() { Cuda::device_count() } else { 0 }
+}
+
+/// Where to compute.
+pub fn available() -> Device {
+    if gpus() > 0 { Device::Cuda(0) } else { Device::Cpu }
+}
+
+/// How to name that to people: `CPU, 2 threads` or `GPU 0 of 1, NVIDIA H100`.
+pub fn name(device: Device, threads: i32) -> String {
+    match device {
+        Device::Cuda(number) => {
+            let model = gpu_model().map_or(String::new(), |model| format!(", {model}"));
+            format!("GPU {number} of {}{model}", gpus())
+        }
+        _ => format!("CPU, {threads} {}", if threads == 1 { "thread" } else { "threads" }),
     }
-    let model = gpu_model().map_or(String::new(), |model| format!(", {model}"));
-    (Device::Cuda(0), format!("GPU 0 of {gpus}{model}"))
 }
 
 /// Loads libtorch's CUDA half where there is one. Nothing in the program calls into it, so the linker leaves it out, and libtorch, which
@@ -51,10 +61,10 @@ mod tests {
 
     #[test]
     fn it_says_where_it_computes_and_never_fails() {
-        let (device, name) = choose(2);
-        match device {
-            Device::Cpu => assert_eq!(name, "CPU, 2 threads"),
-            _ => assert!(name.starts_with("GPU 0 of "), "{name}"),
+        assert_eq!(name(Device::Cpu, 1), "CPU, 1 thread");
+        match available() {
+            Device::Cpu => assert_eq!((name(Device::Cpu, 2), gpus()), ("CPU, 2 threads".into(), 0)),
+            gpu => assert!(name(gpu, 2).starts_with("GPU 0 of ")),
         }
     }
 

@@ -132,7 +132,8 @@ impl Run {
 
     fn build(state: State, set: Arc<ChipSet>, folder: &Path) -> Result<Self> {
         let config = &state.config;
-        let (device, device_name) = device::choose(config.threads);
+        let device = device::available();
+        let device_name = device::name(device, config.threads);
         tch::set_num_threads(config.threads);
         tch::manual_seed(config.seed as i64);
         let network = Network::build(&config.net(), device)?;
