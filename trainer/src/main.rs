@@ -28,7 +28,13 @@ enum Subcommand {
 }
 
 fn main() -> std::process::ExitCode {
-    let result = match Command::parse().command {
+    let command = Command::parse().command;
+    let checked = match command {
+        // It says all that it sees, the libtorch included.
+        Subcommand::Doctor(_) => Ok(()),
+        _ => cmd::doctor::require_libtorch(),
+    };
+    let result = checked.and_then(|()| match command {
         Subcommand::Align(arguments) => cmd::align::run(&arguments),
         Subcommand::Clean(arguments) => cmd::clean::run(&arguments),
         Subcommand::Data(arguments) => cmd::data::run(&arguments),
@@ -41,7 +47,7 @@ fn main() -> std::process::ExitCode {
         Subcommand::Bench(arguments) => cmd::bench::run(&arguments),
         Subcommand::List(arguments) => cmd::list::run(&arguments),
         Subcommand::Doctor(arguments) => cmd::doctor::run(&arguments),
-    };
+    });
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {

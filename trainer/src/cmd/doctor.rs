@@ -22,6 +22,14 @@ pub fn run(_: &Arguments) -> Result<()> {
     libtorch.map(drop).map_err(Error::Libtorch)
 }
 
+/// Refuses to go on with another libtorch than the one that this program was made for.
+pub fn require_libtorch() -> Result<()> {
+    match loaded() {
+        Some(found) => doctor::libtorch_sentence(Some(&found)).map(drop).map_err(Error::Libtorch),
+        None => Ok(()),
+    }
+}
+
 /// The libtorch in this process, by the system's list of mapped files.
 fn loaded() -> Option<doctor::Found> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
