@@ -1,11 +1,11 @@
-//! Evaluation from outside: a reference's figures, a checkpoint's report, a million distractors, a sweep of the paper.
+//! Evaluation from outside: a reference's figures, a checkpoint's report, a sweep of the paper.
 
 mod drawn;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 use trainer::data::test_set::TestSet;
 use trainer::data::verification_bin::VerificationBin;
 use trainer::error::Result;

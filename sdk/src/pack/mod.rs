@@ -20,8 +20,8 @@ pub use manifest::{
     SelfTest,
 };
 
-/// The most bytes of a pack that is opened without saying otherwise.
-pub const DEFAULT_MAX_BYTES: u64 = 512 << 20;
+/// The most bytes of a pack file that is opened.
+const MAX_BYTES: u64 = 512 << 20;
 
 /// An opened pack: manifest and verified parts. Cheap to clone.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Pack {
 }
 
 impl Pack {
-    /// Opens a pack file of up to [`DEFAULT_MAX_BYTES`].
+    /// Opens a pack file of up to 512 MiB.
     ///
     /// # Errors
     /// [`ErrorCode::CannotRead`], or one of the pack's own: see [`Pack::from_bytes`]. Each names the file.
@@ -47,8 +47,8 @@ impl Pack {
         let read = || {
             let cannot = |e: std::io::Error| Error::new(ErrorCode::CannotRead, e.to_string());
             let length = std::fs::metadata(path).map_err(cannot)?.len();
-            if length > DEFAULT_MAX_BYTES {
-                let detail = format!("{length} bytes, the limit is {DEFAULT_MAX_BYTES}");
+            if length > MAX_BYTES {
+                let detail = format!("{length} bytes, the limit is {MAX_BYTES}");
                 return Err(Error::new(ErrorCode::PackTooLarge, detail));
             }
             Pack::from_bytes(&std::fs::read(path).map_err(cannot)?)
