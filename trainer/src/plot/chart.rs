@@ -141,6 +141,7 @@ impl Chart {
             .x_label_formatter(&|value| number(*value, x_scale))
             .y_label_formatter(&|value| number(*value, y_scale))
             .max_light_lines(1)
+            .set_all_tick_mark_size(5 * UNITS)
             .light_line_style(TRANSPARENT)
             .bold_line_style(RGBColor(226, 226, 226).stroke_width(UNITS))
             .axis_style(RGBColor(120, 120, 120).stroke_width(UNITS))

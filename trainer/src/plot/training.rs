@@ -65,7 +65,7 @@ impl TrainingLog {
         Some(())
     }
 
-    /// Loss, learning rate, accuracy and speed over steps.
+    /// Loss, learning rate, accuracy and speed over steps; without accuracy where nothing was evaluated.
     pub fn charts(&self) -> Vec<Chart> {
         let steps = self.loss.keys().chain(self.accuracy.values().flat_map(BTreeMap::keys)).max().copied().unwrap_or(1);
         let x = || Axis::linear("step", 0.0..steps as f64);
@@ -79,12 +79,13 @@ impl TrainingLog {
         let (_, most_speed) = span(&speed);
         let (least_accuracy, _) = span(&accuracy);
         let chart = |title: &str, y: Axis, curves: Vec<Curve>| Chart { title: title.into(), x: x(), y, curves };
-        vec![
+        let charts = [
             chart("Loss", Axis::linear("loss", 0.0..1.05 * most_loss), loss.into()),
             chart("Learning rate", Axis::linear("learning rate", 0.0..1.05 * most_lr), lr.into()),
             chart("Ten-fold accuracy", Axis::linear("accuracy, %", (least_accuracy - 1.0).clamp(0.0, 99.0)..100.0), accuracy),
             chart("Speed", Axis::linear("images/s", 0.0..1.05 * most_speed), speed.into()),
-        ]
+        ];
+        charts.into_iter().filter(|chart| !chart.curves.is_empty()).collect()
     }
 }
 
