@@ -68,7 +68,7 @@ mod tests {
         let embeddings = Embeddings::new([1.0, 0.0].repeat(4), 2).expect("rows");
         let core = Core { members: vec![(0, 1.0), (1, 1.0), (2, 1.0), (3, 1.0)], strays: Vec::new(), centre: vec![1.0, 0.0] };
         let hash = PixelHash::from_bits([7; 4]);
-        let far = PixelHash::from_bits([0xf0f0; 4]);
+        let far = PixelHash::from_bits([0xf0f0_f0f0; 4]);
         let hashes = [hash, hash.with_flipped(&[0, 9]), far, hash.with_flipped(&[3])];
         let twins = find(&embeddings, &[core], &[(0, -1.0); 4], &hashes, &Limits::default());
         let found: Vec<_> = twins.iter().map(|twin| (twin.dropped, twin.of, twin.bits)).collect();
