@@ -49,3 +49,53 @@ impl FaceChoice {
 fn best(faces: &[Face], value: impl Fn(&Face) -> f32) -> Option<&Face> {
     faces.iter().reduce(|best, face| if value(face) > value(best) { face } else { best })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::Landmarks;
+    use crate::geometry::{Point, Rect};
+
+    fn face(x: f32, y: f32, side: f32) -> Face {
+        let points = [(-0.2, -0.2), (0.2, -0.2), (0.0, 0.0), (-0.15, 0.2), (0.15, 0.2)];
+        let landmarks = Landmarks::new(points.map(|(dx, dy)| Point::new(x + side * dx, y + side * dy))).unwrap();
+        let half = side / 2.0;
+        Face { bounding_box: Rect::new(x - half, y - half, x + half, y + half), ..Face::from_landmarks(landmarks) }
+    }
+
+    fn choose(choice: FaceChoice, faces: &[Face]) -> Result<Face> {
+        let rgb = vec![0; 201 * 201 * 3];
+        choice.choose(faces, &Frame::rgb8(&rgb, 201, 201, 603).unwrap())
+    }
+
+    #[test]
+    fn nobody_is_an_error_under_every_rule() {
+        for choice in [FaceChoice::Only, FaceChoice::Largest, FaceChoice::MostCentral] {
+            assert_eq!(choose(choice, &[]).unwrap_err().code(), ErrorCode::NoFace);
+        }
+    }
+
+    #[test]
+    fn several_are_an_error_with_their_count_unless_a_rule_was_chosen() {
+        let (central, large) = (face(100.0, 100.0, 50.0), face(170.0, 170.0, 80.0));
+        assert_eq!(FaceChoice::default(), FaceChoice::Only);
+        assert_eq!(choose(FaceChoice::Only, &[central]).unwrap(), central);
+        let error = choose(FaceChoice::Only, &[central, large, central]).unwrap_err();
+        assert_eq!((error.code(), error.detail()), (ErrorCode::MultipleFaces, "3 faces"));
+        assert_eq!(choose(FaceChoice::Largest, &[central, large]).unwrap(), large);
+        // 50² = 2500 against 80² − 2 · (70² + 70²) < 0.
+        assert_eq!(choose(FaceChoice::MostCentral, &[large, central]).unwrap(), central);
+        // 50² against 80² − 2 · 40² = 3200.
+        let nearer = face(140.0, 100.0, 80.0);
+        assert_eq!(choose(FaceChoice::MostCentral, &[central, nearer]).unwrap(), nearer);
+    }
+
+    #[test]
+    fn of_equals_the_first_is_taken() {
+        let (left, right) = (face(80.0, 100.0, 50.0), face(120.0, 100.0, 50.0));
+        for choice in [FaceChoice::Largest, FaceChoice::MostCentral] {
+            assert_eq!(choose(choice, &[left, right]).unwrap(), left);
+            assert_eq!(choose(choice, &[right, left]).unwrap(), right);
+        }
+    }
+}
