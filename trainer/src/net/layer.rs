@@ -244,6 +244,14 @@ impl Layer {
         ])
     }
 
+    /// The layers of a chain; any other layer is a chain of one.
+    pub fn chain(&self) -> &[Layer] {
+        match self {
+            Layer::Chain(layers) => layers,
+            layer => std::slice::from_ref(layer),
+        }
+    }
+
     /// Computes in the kind of `xs`: weights are cast to it, normalisation keeps `f32` statistics.
     pub fn forward(&self, xs: &Tensor, train: bool) -> Tensor {
         match self {

@@ -11,6 +11,7 @@ pub mod input;
 pub mod layer;
 mod mobilefacenet;
 mod mobilenet;
+pub mod onnx;
 pub mod output;
 pub mod residual;
 pub mod resnet;
@@ -97,6 +98,22 @@ impl Network {
     /// Its structure, with the variables in place.
     pub fn layers(&self) -> &Layer {
         &self.layers
+    }
+
+    /// The layers before the head, in order.
+    pub fn trunk(&self) -> &[Layer] {
+        match self.layers.chain() {
+            [trunk, _] => trunk.chain(),
+            layers => layers,
+        }
+    }
+
+    /// From the last map to the embedding.
+    pub fn head(&self) -> &[Layer] {
+        match self.layers.chain() {
+            [_, head] => head.chain(),
+            _ => &[],
+        }
     }
 
     /// Raw embeddings, `f32`, of a batch from [`input::from_pixels`]. `train` uses the batch's own statistics, and dropout.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, nn};
+use tch::{Device, Kind, nn};
 
 use super::optimiser::{Algorithm, OptimiserSettings};
 use super::schedule::{Decay, Schedule};
@@ -23,6 +23,16 @@ pub enum Precision {
     Fp32,
     /// bfloat16 between the layers.
     Bf16,
+}
+
+impl Precision {
+    /// libtorch's name of it.
+    pub fn kind(self) -> Kind {
+        match self {
+            Precision::Fp32 => Kind::Float,
+            Precision::Bf16 => Kind::BFloat16,
+        }
+    }
 }
 
 /// Every setting of a run. Those marked *fixed* cannot change when a run is resumed.
@@ -112,6 +122,14 @@ pub struct Config {
     pub distil_direction: f64,
     /// Weight of the squared difference of cosines within the batch.
     pub distil_relation: f64,
+    /// An ONNX network of the same shape, whose maps the trunk learns to make; empty: none. It takes the same input.
+    pub hints: PathBuf,
+    /// The value of that network behind each layer of the trunk, "" where there is none.
+    pub hint_values: Vec<String>,
+    /// Weight of the maps' squared errors, each a share of the variance.
+    pub hint_weight: f64,
+    /// Give each stretch of the trunk that network's map as its input: the layers learn side by side.
+    pub hints_forced: bool,
     /// Begin with the teacher's mean embedding of each identity as class matrix.
     pub classes_from_teacher: bool,
     /// Keep the class matrix as it began: with few chips an identity, the teacher's means are better centres than can be learnt,
@@ -232,6 +250,10 @@ impl Default for Config {
             teacher_cache: PathBuf::new(),
             distil_direction: 4.0,
             distil_relation: 20.0,
+            hints: PathBuf::new(),
+            hint_values: Vec::new(),
+            hint_weight: 1.0,
+            hints_forced: true,
             classes_from_teacher: false,
             classes_fixed: false,
             optimiser: Algorithm::Sgd,
@@ -342,6 +364,9 @@ impl Config {
             _ if probabilities.iter().any(|p| !(0.0..=1.0).contains(p)) => refuse("a probability must lie in 0…1"),
             c if c.loss_weight == 0.0 && c.teacher.as_os_str().is_empty() => {
                 refuse("there is nothing to learn from: `loss_weight` is 0 and `teacher` is empty")
+            }
+            c if c.hints.as_os_str().is_empty() != c.hint_values.is_empty() => {
+                refuse("`hints` and `hint_values` need each other")
             }
             c if c.classes_from_teacher && c.teacher.as_os_str().is_empty() => refuse("`classes_from_teacher` needs a `teacher`"),
             c if c.classes_fixed && !c.classes_from_teacher => refuse("`classes_fixed` needs `classes_from_teacher`"),

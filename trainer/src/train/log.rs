@@ -50,6 +50,8 @@ pub enum Line<'a> {
         direction: f64,
         /// Mean squared difference of cosines within the batch.
         relation: f64,
+        /// Sum over the hints of the maps' squared errors, each a share of the variance; 0 without hints.
+        hint: f64,
         /// Norm of the gradient before clipping.
         gradient: f64,
         /// Chips a second.

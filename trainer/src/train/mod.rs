@@ -5,6 +5,7 @@ pub mod averaging;
 pub mod checkpoint;
 pub mod config;
 pub mod device;
+pub mod hints;
 pub mod log;
 pub mod optimiser;
 pub mod progress;

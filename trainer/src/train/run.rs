@@ -11,8 +11,9 @@ use veriface::FalseMatchRate;
 use super::angles::{self, Counter};
 use super::averaging;
 use super::checkpoint::{self, State};
-use super::config::{Config, Precision};
+use super::config::Config;
 use super::device;
+use super::hints::Hints;
 use super::log::{Line, Log};
 use super::optimiser::Optimiser;
 use super::progress::{self, Progress};
@@ -38,7 +39,7 @@ const AHEAD: usize = 8;
 pub const LAST: &str = "last.safetensors";
 
 /// What one step came to.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Step {
     /// The whole loss.
     pub loss: f64,
@@ -48,6 +49,8 @@ pub struct Step {
     pub direction: f64,
     /// Mean squared difference of cosines within the batch; 0 without a teacher.
     pub relation: f64,
+    /// Sum over the hints of the maps' squared errors, each a share of the variance; 0 without hints.
+    pub hint: f64,
     /// Norm of the whole gradient before clipping.
     pub gradient: f64,
     /// The learning rate.
@@ -71,6 +74,7 @@ pub struct Run {
     average: Option<Network>,
     identity: Option<(nn::VarStore, Box<dyn Loss>)>,
     teacher: Option<(Distillation, Tensor)>,
+    hints: Option<Hints>,
     optimiser: Optimiser,
     unreadable: u64,
     angles: Counter,
@@ -154,6 +158,7 @@ impl Run {
             Some(distillation) => Some((distillation, teacher_rows(config, &set, folder)?)),
             None => None,
         };
+        let hints = (!config.hints.as_os_str().is_empty()).then(|| hints(config, &network)).transpose()?;
         let sampler = sampler(config, &set, state.position)?;
         let augmentation = config.augmentation();
         let settings = LoaderSettings { batch: config.batch, workers: config.workers, ahead: AHEAD, augmentation };
@@ -171,6 +176,7 @@ impl Run {
             average,
             identity,
             teacher,
+            hints,
             optimiser,
             unreadable: 0,
             angles: Counter::default(),
@@ -217,7 +223,7 @@ impl Run {
         let before: Vec<(&String, Tensor)> =
             self.weights.iter().filter(|(_, w)| !w.requires_grad()).map(|(name, w)| (name, no_grad(|| w.copy()))).collect();
         self.optimiser.zero_grad();
-        let (loss, mut report, angles) = self.loss(batch);
+        let (loss, mut report, angles) = self.loss(batch)?;
         loss.backward();
         report.gradient = self.optimiser.gradient_norm();
         report.lr = self.schedule.at(step);
@@ -250,15 +256,20 @@ impl Run {
     }
 
     /// The whole loss, its parts, and the angles to the class centres where there are such.
-    fn loss(&self, batch: &Batch) -> (Tensor, Step, Option<Tensor>) {
+    fn loss(&self, batch: &Batch) -> Result<(Tensor, Step, Option<Tensor>)> {
         let config = &self.state.config;
-        let kind = match config.precision {
-            Precision::Fp32 => Kind::Float,
-            Precision::Bf16 => Kind::BFloat16,
-        };
-        let embeddings = self.network.forward(&input::from_pixels(&batch.pixels, kind, self.device), true);
+        let chips = input::from_pixels(&batch.pixels, config.precision.kind(), self.device);
         let mut sum = Tensor::zeros([], (Kind::Float, self.device));
-        let mut step = Step { loss: 0.0, identity: 0.0, direction: 0.0, relation: 0.0, gradient: 0.0, lr: 0.0, skipped: false };
+        let mut step = Step::default();
+        let embeddings = match &self.hints {
+            None => self.network.forward(&chips, true),
+            Some(hints) => {
+                let (embeddings, term) = hints.forward(&self.network, &chips)?;
+                step.hint = term.double_value(&[]);
+                sum += term * config.hint_weight;
+                embeddings
+            }
+        };
         let mut angles = None;
         if let Some((_, loss)) = &self.identity {
             let identities = Tensor::from_slice(&batch.identities).to_device(self.device);
@@ -275,7 +286,7 @@ impl Run {
             sum += terms.sum;
         }
         step.loss = sum.double_value(&[]);
-        (sum, step, angles)
+        Ok((sum, step, angles))
     }
 
     /// Puts each identity's mean teacher embedding where the loss keeps its class centres.
@@ -447,6 +458,10 @@ fn identity_loss(config: &Config, set: &ChipSet, device: Device) -> Result<(nn::
     Ok((variables, loss))
 }
 
+fn hints(config: &Config, network: &Network) -> Result<Hints> {
+    Hints::open(&config.hints, &config.hint_values, config.hints_forced, network, config.precision.kind())
+}
+
 /// The teacher's unit rows `[chips, embedding]`, `f16` on the CPU; computed first where they are not in the cache.
 fn teacher_rows(config: &Config, set: &ChipSet, folder: &Path) -> Result<Tensor> {
     let teacher = Teacher::open(&config.teacher, config.teacher_normalisation())?;
@@ -471,6 +486,7 @@ struct Window {
     identity: f64,
     direction: f64,
     relation: f64,
+    hint: f64,
     gradient: f64,
     lr: f64,
     images: f64,
@@ -489,6 +505,7 @@ impl Window {
         self.identity += step.identity;
         self.direction += step.direction;
         self.relation += step.relation;
+        self.hint += step.hint;
         self.gradient += step.gradient;
         self.lr = step.lr;
     }
@@ -505,13 +522,14 @@ impl Window {
         let state = &run.state;
         let (rate, left) = self.rate(state);
         outlets.progress.line(&format!(
-            "step {} of {}, loss {:.4} (identity {:.3}, direction {:.4}, relation {:.5}), {rate:.1} images/s, {} left",
+            "step {} of {}, loss {:.4} (identity {:.3}, direction {:.4}, relation {:.5}, hints {:.3}), {rate:.1} images/s, {} left",
             state.step,
             state.config.steps,
             mean(self.loss),
             mean(self.identity),
             mean(self.direction),
             mean(self.relation),
+            mean(self.hint),
             progress::duration(left),
         ));
         let curves = [
@@ -519,12 +537,13 @@ impl Window {
             ("loss/identity", mean(self.identity)),
             ("loss/direction", mean(self.direction)),
             ("loss/relation", mean(self.relation)),
+            ("loss/hints", mean(self.hint)),
             ("gradient", mean(self.gradient)),
             ("lr", self.lr),
             ("images_per_second", rate),
         ];
         // Without a step that was taken there is no mean.
-        outlets.events.scalars(state.step, if self.steps > 0.0 { &curves } else { &curves[6..] })?;
+        outlets.events.scalars(state.step, if self.steps > 0.0 { &curves } else { &curves[7..] })?;
         outlets.log.write(&Line::Train {
             step: state.step,
             epoch: state.position.epoch,
@@ -534,6 +553,7 @@ impl Window {
             identity: mean(self.identity),
             direction: mean(self.direction),
             relation: mean(self.relation),
+            hint: mean(self.hint),
             gradient: mean(self.gradient),
             images_per_second: rate,
             skipped: state.skipped,
