@@ -66,6 +66,9 @@ pub enum Error {
         /// How many steps in a row were skipped.
         in_a_row: u64,
     },
+    /// The processes of a run do not come together.
+    #[error("{0}")]
+    Group(String),
     /// The SDK refused a picture, a pack, a pair list or a figure.
     #[error(transparent)]
     Sdk(#[from] veriface::Error),

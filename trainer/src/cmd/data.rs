@@ -214,7 +214,8 @@ fn bench(arguments: &Bench) -> Result<()> {
     {
         for &workers in &arguments.workers {
             let sampler = Sampler::new(config.seed, set.len(), Position { epoch: 0, visited: 0 });
-            let settings = LoaderSettings { batch: config.batch, workers, ahead: 2 * workers, augmentation };
+            let settings =
+                LoaderSettings { batch: config.batch, share: 0..config.batch, workers, ahead: 2 * workers, augmentation };
             let mut loader = Loader::start(set.clone(), sampler, settings);
             // Threads and buffers are there after the first batch.
             loader.batch()?;

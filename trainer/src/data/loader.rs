@@ -1,6 +1,7 @@
 //! Reads, decodes and varies batches ahead of the training step, on threads of their own, in an order that no thread can change.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 
@@ -25,10 +26,12 @@ pub struct Batch {
 }
 
 /// How batches are made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct LoaderSettings {
     /// Chips a batch.
     pub batch: usize,
+    /// Which of them are delivered: another process has the rest.
+    pub share: Range<usize>,
     /// Threads that decode.
     pub workers: usize,
     /// Batches that may wait for the training step.
@@ -51,19 +54,20 @@ impl Loader {
         let (sender, finished) = sync_channel(settings.ahead);
         let drawn = Arc::new(Mutex::new((0u64, sampler)));
         for _ in 0..settings.workers.max(1) {
-            let (set, drawn, sender) = (set.clone(), drawn.clone(), sender.clone());
+            let (set, drawn, sender, settings) = (set.clone(), drawn.clone(), sender.clone(), settings.clone());
             std::thread::spawn(move || {
                 loop {
                     let Ok(mut drawing) = drawn.lock() else { return };
                     let number = drawing.0;
                     drawing.0 += 1;
                     let visits: Vec<_> = (0..settings.batch).map(|_| drawing.1.visit()).collect();
+                    let visits = visits.into_iter().skip(settings.share.start).take(settings.share.len());
                     let position = drawing.1.position();
                     drop(drawing);
                     let mut batch = Batch {
-                        pixels: Vec::with_capacity(settings.batch * CHIP_BYTES),
-                        identities: Vec::with_capacity(settings.batch),
-                        indices: Vec::with_capacity(settings.batch),
+                        pixels: Vec::with_capacity(settings.share.len() * CHIP_BYTES),
+                        identities: Vec::with_capacity(settings.share.len()),
+                        indices: Vec::with_capacity(settings.share.len()),
                         position,
                         unreadable: 0,
                     };

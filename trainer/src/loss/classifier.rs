@@ -1,5 +1,7 @@
 //! Softmax over cosines to class centres, the true class's changed by a margin.
 
+use std::ops::Range;
+
 use tch::{Reduction, Tensor, nn};
 
 use super::margin::Margin;
@@ -53,7 +55,7 @@ pub struct CosineClassifier<M> {
 impl<M: Margin> CosineClassifier<M> {
     /// Makes `classes` below the path, `[classes, embedding]`.
     pub fn new(path: &nn::Path<'_>, logits: CosineLogits<M>, settings: &LossSettings) -> Self {
-        CosineClassifier { centres: class_matrix(path, settings.classes, settings.embedding), logits }
+        CosineClassifier { centres: class_matrix(path, settings.classes, &(0..settings.classes), settings.embedding), logits }
     }
 }
 
@@ -70,16 +72,22 @@ impl<M: Margin> Loss for CosineClassifier<M> {
 
 /// The classifier that the settings ask for: whole, or in shards and sampled.
 pub(super) fn build<M: Margin + 'static>(path: &nn::Path<'_>, logits: CosineLogits<M>, settings: &LossSettings) -> Box<dyn Loss> {
-    if settings.shards > 1 || settings.sampled < 1.0 {
+    if settings.shards > 1 || settings.sampled < 1.0 || settings.group.size() > 1 {
         Box::new(PartialFc::new(path, logits, settings))
     } else {
         Box::new(CosineClassifier::new(path, logits, settings))
     }
 }
 
-/// `classes` below the path, normal with deviation 0.01 as in the authors' code.
-pub(super) fn class_matrix(path: &nn::Path<'_>, classes: i64, embedding: i64) -> Tensor {
-    path.var("classes", &[classes, embedding], nn::Init::Randn { mean: 0.0, stdev: 0.01 })
+/// `classes` below the path, normal with deviation 0.01 as in the authors' code: those rows of all that are held.
+pub(super) fn class_matrix(path: &nn::Path<'_>, all: i64, held: &Range<i64>, embedding: i64) -> Tensor {
+    let (count, normal) = (held.end - held.start, nn::Init::Randn { mean: 0.0, stdev: 0.01 });
+    if count == all {
+        return path.var("classes", &[all, embedding], normal);
+    }
+    // Whoever holds them, the rows are the same.
+    let drawn = nn::VarStore::new(path.device()).root().var("classes", &[all, embedding], normal);
+    path.var_copy("classes", &drawn.narrow(0, held.start, count))
 }
 
 /// Rows divided by their lengths; a zero row stays zero, with a finite derivative.

@@ -29,6 +29,7 @@ use std::ops::RangeInclusive;
 use tch::{Tensor, nn};
 
 use crate::error::{Error, Result};
+use crate::train::group::Group;
 pub use arcface::{ArcFace, Beyond};
 pub use centre::Centre;
 pub use combined::Combined;
@@ -83,6 +84,8 @@ pub struct LossSettings {
     pub sampled: f64,
     /// Drives that choice.
     pub seed: u64,
+    /// The processes that share the classes.
+    pub group: Group,
 }
 
 impl LossSettings {
@@ -135,6 +138,11 @@ pub trait Loss: std::fmt::Debug {
     fn class_weights(&self) -> Option<&Tensor> {
         None
     }
+
+    /// The classes whose rows these are, where that is part of a group's.
+    fn classes_held(&self) -> Option<std::ops::Range<i64>> {
+        None
+    }
 }
 
 /// A loss that can be asked for by name.
@@ -175,13 +183,44 @@ pub fn build(path: &nn::Path<'_>, settings: &LossSettings) -> Result<Box<dyn Los
         let reason = format!("{} cannot teach alone: set `loss = \"softmax\"` and `auxiliary = {:?}`", entry.name, entry.name);
         return Err(Error::Config(reason));
     }
-    let main = (entry.build)(path, settings)?;
+    let main = shared((entry.build)(path, settings)?, &settings.group);
     if settings.auxiliary.is_empty() {
         return Ok(main);
     }
     let auxiliary = self::entry(&settings.auxiliary)?;
-    let added = (auxiliary.build)(&(path / "auxiliary"), settings)?;
+    let added = shared((auxiliary.build)(&(path / "auxiliary"), settings)?, &settings.group);
     Ok(Box::new(Sum { main, added, weight: settings.auxiliary_weight.unwrap_or(auxiliary.weight) }))
+}
+
+/// In a group, the sum of the processes' gradients must be the whole gradient: what all compute alike counts a part in each.
+fn shared(loss: Box<dyn Loss>, group: &Group) -> Box<dyn Loss> {
+    if group.size() == 1 || loss.classes_held().is_some() {
+        loss
+    } else {
+        Box::new(Shared { loss, part: 1.0 / group.size() as f64 })
+    }
+}
+
+/// A loss that every process computes whole.
+#[derive(Debug)]
+struct Shared {
+    loss: Box<dyn Loss>,
+    part: f64,
+}
+
+impl Loss for Shared {
+    fn forward(&self, embeddings: &Tensor, identities: &Tensor, step: u64) -> Tensor {
+        let loss = self.loss.forward(embeddings, identities, step);
+        loss.detach() + (&loss - loss.detach()) * self.part
+    }
+
+    fn step_taken(&self) {
+        self.loss.step_taken();
+    }
+
+    fn class_weights(&self) -> Option<&Tensor> {
+        self.loss.class_weights()
+    }
 }
 
 fn entry(name: &str) -> Result<&'static Entry> {

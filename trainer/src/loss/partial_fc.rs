@@ -20,6 +20,7 @@ use super::batch::numbers;
 use super::classifier::{CosineLogits, class_matrix};
 use super::margin::Margin;
 use super::{Loss, LossSettings};
+use crate::train::group::Group;
 
 /// How the processes that hold the shards of one class matrix tell one another what they have; each call is made by all of them.
 pub trait Exchange: std::fmt::Debug {
@@ -29,17 +30,13 @@ pub trait Exchange: std::fmt::Debug {
     fn sum(&self, local: Tensor) -> Tensor;
 }
 
-/// One process holds every shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alone;
-
-impl Exchange for Alone {
+impl Exchange for Group {
     fn max(&self, local: Tensor) -> Tensor {
-        local
+        Group::max(self, local)
     }
 
     fn sum(&self, local: Tensor) -> Tensor {
-        local
+        Group::sum(self, local)
     }
 }
 
@@ -56,9 +53,11 @@ pub struct PartialFc<M> {
 }
 
 impl<M: Margin> PartialFc<M> {
-    /// Holds all classes. Makes `classes` below the path, `[classes, embedding]`.
+    /// Holds this process's share of the classes, and meets the others in the settings' group. Makes `classes` below the path.
     pub fn new(path: &nn::Path<'_>, logits: CosineLogits<M>, settings: &LossSettings) -> Self {
-        Self::of_classes(path, logits, settings, 0..settings.classes, Box::new(Alone))
+        let share = settings.group.share(settings.classes as usize);
+        let settings = LossSettings { shards: settings.shards / settings.group.size() as i64, ..settings.clone() };
+        Self::of_classes(path, logits, &settings, share.start as i64..share.end as i64, Box::new(settings.group.clone()))
     }
 
     /// Holds some classes; other processes, met at `exchange`, hold the rest. Makes `classes` below the path, a row for each held.
@@ -71,7 +70,7 @@ impl<M: Margin> PartialFc<M> {
     ) -> Self {
         let count = classes.end - classes.start;
         PartialFc {
-            centres: class_matrix(path, count, settings.embedding),
+            centres: class_matrix(path, settings.classes, &classes, settings.embedding),
             classes,
             shards: settings.shards.clamp(1, count.max(1)),
             sampled: settings.sampled,
@@ -129,6 +128,10 @@ impl<M: Margin> Loss for PartialFc<M> {
 
     fn class_weights(&self) -> Option<&Tensor> {
         Some(&self.centres)
+    }
+
+    fn classes_held(&self) -> Option<Range<i64>> {
+        Some(self.classes.clone())
     }
 }
 

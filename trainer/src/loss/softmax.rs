@@ -23,7 +23,7 @@ pub struct Softmax {
 impl Softmax {
     /// Makes `classes`, `[classes, embedding]`, and `bias`, `[classes]`, below the path.
     pub fn new(path: &nn::Path<'_>, settings: &LossSettings) -> Self {
-        let weights = class_matrix(path, settings.classes, settings.embedding);
+        let weights = class_matrix(path, settings.classes, &(0..settings.classes), settings.embedding);
         Softmax { weights, bias: path.zeros("bias", &[settings.classes]) }
     }
 }

@@ -1,5 +1,7 @@
 //! Two losses, one of them weighted: softmax with centre loss, for example.
 
+use std::ops::Range;
+
 use tch::Tensor;
 
 use super::Loss;
@@ -27,5 +29,9 @@ impl Loss for Sum {
 
     fn class_weights(&self) -> Option<&Tensor> {
         self.main.class_weights()
+    }
+
+    fn classes_held(&self) -> Option<Range<i64>> {
+        self.main.classes_held()
     }
 }

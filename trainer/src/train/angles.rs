@@ -1,5 +1,7 @@
 //! How far embeddings lie from their classes' centres during training, for figure 4 of the paper.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad};
 
@@ -27,10 +29,18 @@ impl Angles {
 }
 
 /// Counts a batch's chips by the angle between raw embeddings `[n, d]` and the rows of the class matrix that `identities` `[n]` name.
-pub fn counts(embeddings: &Tensor, classes: &Tensor, identities: &Tensor) -> Tensor {
+/// Where another process holds some classes, those of the `held` ones alone.
+pub fn counts(embeddings: &Tensor, classes: &Tensor, identities: &Tensor, held: Option<Range<i64>>) -> Tensor {
     no_grad(|| {
-        let centres = unit_rows(&classes.index_select(0, identities));
-        let cosines = (unit_rows(embeddings) * centres).sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+        let (embeddings, identities) = match held {
+            None => (embeddings.shallow_clone(), identities.shallow_clone()),
+            Some(held) => {
+                let own = identities.ge(held.start).logical_and(&identities.lt(held.end)).nonzero().squeeze_dim(1);
+                (embeddings.index_select(0, &own), identities.index_select(0, &own) - held.start)
+            }
+        };
+        let centres = unit_rows(&classes.index_select(0, &identities));
+        let cosines = (unit_rows(&embeddings) * centres).sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
         // At ±1 rounding may carry a cosine past where an angle is.
         let degrees = cosines.clamp(-1.0, 1.0).acos() * (180.0 / std::f64::consts::PI);
         (degrees / BIN_DEGREES).to_kind(Kind::Int64).clamp(0, BINS - 1).bincount(None::<Tensor>, BINS)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, nn};
 
+use super::group::Group;
 use super::optimiser::{Algorithm, OptimiserSettings};
 use super::schedule::{Decay, Schedule};
 use super::teacher::Normalisation;
@@ -148,6 +149,8 @@ pub struct Config {
     pub clip_norm: f64,
     /// Chips a step.
     pub batch: usize,
+    /// Parts of a batch that are normalised each by its own statistics, as on so many devices; a process computes one or several.
+    pub batch_parts: usize,
     /// P: identities of a batch, as losses on pairs and triplets need them; the batch is P·K chips then, and an epoch shows each
     /// identity once. 0: each chip once an epoch, whoever it shows. *Fixed.*
     pub identities_a_batch: usize,
@@ -262,6 +265,7 @@ impl Default for Config {
             weight_decay: 5e-4,
             clip_norm: 0.0,
             batch: 128,
+            batch_parts: 1,
             identities_a_batch: 0,
             chips_an_identity: 0,
             lr: 0.1,
@@ -348,6 +352,9 @@ impl Config {
         match self {
             c if c.data.as_os_str().is_empty() => refuse("`data` is missing: the path of a NAME.rec"),
             c if c.batch < 2 => refuse("`batch` must be 2 or more: batch normalisation needs several chips"),
+            c if c.batch_parts == 0 || c.batch / c.batch_parts < 2 || !c.batch.is_multiple_of(c.batch_parts) => {
+                refuse("`batch` must be `batch_parts` times 2 or more chips")
+            }
             c if c.balanced() && (c.identities_a_batch < 2 || c.chips_an_identity < 2) => {
                 refuse("`identities_a_batch` and `chips_an_identity` must both be 2 or more, or both 0")
             }
@@ -420,6 +427,7 @@ impl Config {
             shards: self.class_shards,
             sampled: self.class_share,
             seed: self.seed,
+            group: Group::alone(),
         }
     }
 

@@ -5,6 +5,7 @@ pub mod averaging;
 pub mod checkpoint;
 pub mod config;
 pub mod device;
+pub mod group;
 pub mod hints;
 pub mod log;
 pub mod optimiser;

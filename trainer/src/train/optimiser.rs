@@ -83,10 +83,16 @@ impl Optimiser {
         self.slots.iter_mut().for_each(|slot| slot.weight.zero_grad());
     }
 
-    /// Length of the whole gradient as one vector.
-    pub fn gradient_norm(&self) -> f64 {
+    /// The weights that it moves, by name.
+    pub fn weights(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.slots.iter().map(|slot| (slot.name.as_str(), &slot.weight))
+    }
+
+    /// Length, as one vector, of the gradients of the weights whose names are `counted`.
+    pub fn gradient_norm(&self, counted: impl Fn(&str) -> bool) -> f64 {
         no_grad(|| {
-            let gradients = self.slots.iter().map(|slot| slot.weight.grad()).filter(Tensor::defined);
+            let gradients =
+                self.slots.iter().filter(|slot| counted(&slot.name)).map(|slot| slot.weight.grad()).filter(Tensor::defined);
             let norms: Vec<Tensor> = gradients.map(|gradient| gradient.norm().to_kind(Kind::Double)).collect();
             if norms.is_empty() { 0.0 } else { Tensor::stack(&norms, 0).norm().double_value(&[]) }
         })
@@ -187,7 +193,7 @@ mod tests {
         let step = |_| {
             optimiser.zero_grad();
             (&weight - 3.0).square().sum(Kind::Float).backward();
-            let norm = optimiser.gradient_norm();
+            let norm = optimiser.gradient_norm(|_| true);
             optimiser.step(lr, norm);
             weight.double_value(&[0, 0])
         };
@@ -230,7 +236,7 @@ mod tests {
             let mut step = |rows: i64| {
                 optimiser.zero_grad();
                 classes.narrow(0, 0, rows).square().sum(Kind::Float).backward();
-                optimiser.step(0.1, optimiser.gradient_norm());
+                optimiser.step(0.1, optimiser.gradient_norm(|_| true));
                 let state = optimiser.state().into_values().chain([classes.shallow_clone()]);
                 no_grad(|| state.map(|tensor| (tensor.get(0).copy(), tensor.get(1).copy())).collect::<Vec<_>>())
             };

@@ -1,5 +1,9 @@
 //! A training run: it begins or goes on, takes steps, and leaves checkpoints and a log in its folder.
 
+mod outlets;
+mod share;
+mod step;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,29 +12,30 @@ use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor, nn, no_grad};
 use veriface::FalseMatchRate;
 
-use super::angles::{self, Counter};
-use super::averaging;
+use super::angles::Counter;
 use super::checkpoint::{self, State};
 use super::config::Config;
 use super::device;
+use super::group::Group;
 use super::hints::Hints;
-use super::log::{Line, Log};
+use super::log::Line;
 use super::optimiser::Optimiser;
-use super::progress::{self, Progress};
 use super::schedule::Schedule;
 use super::slim;
 use super::teacher::Teacher;
 use super::teacher_cache;
-use super::tensorboard::Events;
 use crate::data::balanced::Balanced;
 use crate::data::chips::ChipSet;
-use crate::data::loader::{Batch, Loader, LoaderSettings};
+use crate::data::loader::{Loader, LoaderSettings};
 use crate::data::sampler::{Position, Sampler};
 use crate::error::{Error, Result};
 use crate::eval;
 use crate::loss::distillation::Distillation;
-use crate::loss::{self, Loss};
-use crate::net::{Network, input};
+use crate::loss::{self, Loss, LossSettings};
+use crate::net::Network;
+
+use outlets::{Outlets, Window};
+pub use step::Step;
 
 /// Batches that may wait for the training step.
 const AHEAD: usize = 8;
@@ -38,31 +43,11 @@ const AHEAD: usize = 8;
 /// The checkpoint that a run goes on from.
 pub const LAST: &str = "last.safetensors";
 
-/// What one step came to.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Step {
-    /// The whole loss.
-    pub loss: f64,
-    /// The loss on identities, before its weight; 0 without one.
-    pub identity: f64,
-    /// Mean of 1 − cos(student, teacher); 0 without a teacher.
-    pub direction: f64,
-    /// Mean squared difference of cosines within the batch; 0 without a teacher.
-    pub relation: f64,
-    /// Sum over the hints of the maps' squared errors, each a share of the variance; 0 without hints.
-    pub hint: f64,
-    /// Norm of the whole gradient before clipping.
-    pub gradient: f64,
-    /// The learning rate.
-    pub lr: f64,
-    /// Whether the weights were left as they were, because loss or gradient is not finite.
-    pub skipped: bool,
-}
-
 /// A run in progress.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
+    group: Group,
     state: State,
     schedule: Schedule,
     device: Device,
@@ -83,10 +68,11 @@ pub struct Run {
 impl Run {
     /// Begins a run in `folder`, which must not hold one already.
     pub fn begin(config: Config, folder: &Path) -> Result<Self> {
-        new_folder(folder)?;
+        let group = Group::join()?;
+        new_folder(folder, &group)?;
         let set = Arc::new(ChipSet::open(&config.data, config.keep_decoded)?);
         let state = State::start(config, set.fingerprint().to_owned(), set.identities());
-        let run = Self::build(state, set, folder)?;
+        let run = Self::build(state, set, folder, group)?;
         if run.state.config.classes_from_teacher {
             run.classes_from_teacher();
         }
@@ -98,16 +84,17 @@ impl Run {
 
     /// Goes on with the run in `folder`; `changes` are `key=value` for keys that are not fixed.
     pub fn resume(folder: &Path, changes: &[String]) -> Result<Self> {
-        Self::go_on(&folder.join(LAST), folder, changes)
+        Self::go_on(&folder.join(LAST), folder, changes, Group::join()?)
     }
 
     /// Goes on, in a `folder` that holds no run yet, with the run of this checkpoint, slim or whole.
     pub fn resume_from(checkpoint: &Path, folder: &Path, changes: &[String]) -> Result<Self> {
-        new_folder(folder)?;
-        Self::go_on(checkpoint, folder, changes)
+        let group = Group::join()?;
+        new_folder(folder, &group)?;
+        Self::go_on(checkpoint, folder, changes, group)
     }
 
-    fn go_on(from: &Path, folder: &Path, changes: &[String]) -> Result<Self> {
+    fn go_on(from: &Path, folder: &Path, changes: &[String], group: Group) -> Result<Self> {
         let fail = |reason: String| Error::Checkpoint { path: from.to_path_buf(), reason };
         let mut state = checkpoint::state(from)?;
         state.config = state.config.resumed(changes)?;
@@ -116,8 +103,11 @@ impl Run {
             let data = state.config.data.display();
             return Err(fail(format!("it was trained on set {}, {data} is {}", state.data, set.fingerprint())));
         }
+        if state.slim.is_some() && group.size() > 1 {
+            return Err(fail("a slim checkpoint goes on in one process: let that write a whole one first".into()));
+        }
         let rebuilt = state.slim.take().is_some() && state.config.classes_fixed;
-        let mut run = Self::build(state, set, folder)?;
+        let mut run = Self::build(state, set, folder, group)?;
         let mut tensors = run.tensors();
         if rebuilt && let Some(classes) = tensors.remove(slim::CLASSES) {
             run.classes_from_teacher();
@@ -129,13 +119,21 @@ impl Run {
                 return Err(fail(format!("its class centres are not those of {teacher}: name its own with --set teacher=…")));
             }
         }
+        run.in_file(&mut tensors);
         checkpoint::load(from, &mut tensors)?;
+        run.from_file(&tensors);
         run.optimiser.set_steps(run.state.optimiser_steps);
         Ok(run)
     }
 
-    fn build(state: State, set: Arc<ChipSet>, folder: &Path) -> Result<Self> {
+    fn build(state: State, set: Arc<ChipSet>, folder: &Path, group: Group) -> Result<Self> {
         let config = &state.config;
+        if !config.batch_parts.is_multiple_of(group.size()) {
+            let (parts, size) = (config.batch_parts, group.size());
+            return Err(Error::Config(format!(
+                "`batch_parts` is {parts} for {size} processes: make it {size} or a multiple of it"
+            )));
+        }
         let device = device::available();
         let device_name = device::name(device, config.threads);
         tch::set_num_threads(config.threads);
@@ -146,7 +144,7 @@ impl Run {
         if let Some(average) = &average {
             no_grad(|| average.variables().values_mut().zip(weights.values()).for_each(|(to, from)| to.copy_(from)));
         }
-        let identity = (config.loss_weight > 0.0).then(|| identity_loss(config, &set, device)).transpose()?;
+        let identity = (config.loss_weight > 0.0).then(|| identity_loss(config, &set, device, &group)).transpose()?;
         if let Some((variables, _)) = &identity {
             weights.extend(variables.variables().into_iter().map(|(name, tensor)| (format!("loss/{name}"), tensor)));
         }
@@ -155,16 +153,18 @@ impl Run {
             optimiser.sampled(slim::CLASSES);
         }
         let teacher = match config.distillation() {
-            Some(distillation) => Some((distillation, teacher_rows(config, &set, folder)?)),
+            Some(distillation) => Some((distillation, teacher_rows(config, &set, folder, &group)?)),
             None => None,
         };
         let hints = (!config.hints.as_os_str().is_empty()).then(|| hints(config, &network)).transpose()?;
         let sampler = sampler(config, &set, state.position)?;
         let augmentation = config.augmentation();
-        let settings = LoaderSettings { batch: config.batch, workers: config.workers, ahead: AHEAD, augmentation };
+        let share = group.share(config.batch);
+        let settings = LoaderSettings { batch: config.batch, share, workers: config.workers, ahead: AHEAD, augmentation };
         let loader = Loader::start(set.clone(), sampler, settings);
         Ok(Run {
             folder: folder.to_path_buf(),
+            group,
             schedule: config.schedule(),
             weights: network.variables(),
             state,
@@ -209,95 +209,17 @@ impl Run {
         tensors
     }
 
-    /// One step.
-    pub fn step(&mut self) -> Result<Step> {
-        let batch = self.loader.batch()?;
-        self.step_on(&batch)
-    }
-
-    /// One step on this batch. Where loss or gradient is not finite, weights and statistics stay as they were.
-    fn step_on(&mut self, batch: &Batch) -> Result<Step> {
-        let step = self.state.step;
-        // libtorch's generator (dropout) restarts from the step's number, so that its state is part of the checkpoint.
-        tch::manual_seed((self.state.config.seed as i64).wrapping_mul(1_000_003).wrapping_add(step as i64));
-        let before: Vec<(&String, Tensor)> =
-            self.weights.iter().filter(|(_, w)| !w.requires_grad()).map(|(name, w)| (name, no_grad(|| w.copy()))).collect();
-        self.optimiser.zero_grad();
-        let (loss, mut report, angles) = self.loss(batch)?;
-        loss.backward();
-        report.gradient = self.optimiser.gradient_norm();
-        report.lr = self.schedule.at(step);
-        report.skipped = !(report.loss.is_finite() && report.gradient.is_finite());
-        if report.skipped {
-            for (name, statistic) in before {
-                if let Some(weight) = self.weights.get(name) {
-                    no_grad(|| weight.shallow_clone().copy_(&statistic));
-                }
-            }
-            self.state.skipped += 1;
-            self.state.skipped_in_a_row += 1;
-        } else {
-            self.optimiser.step(report.lr, report.gradient);
-            if let Some((_, loss)) = &self.identity {
-                loss.step_taken();
-            }
-            self.state.skipped_in_a_row = 0;
-            angles.into_iter().for_each(|counts| self.angles.add(counts));
-            if let Some(average) = &self.average {
-                averaging::follow(&mut average.variables(), &self.weights, self.state.config.ema, self.optimiser.steps());
-            }
-        }
-        self.state.step += 1;
-        self.state.optimiser_steps = self.optimiser.steps();
-        self.state.images += batch.identities.len() as u64;
-        self.state.position = batch.position;
-        self.unreadable += batch.unreadable;
-        Ok(report)
-    }
-
-    /// The whole loss, its parts, and the angles to the class centres where there are such.
-    fn loss(&self, batch: &Batch) -> Result<(Tensor, Step, Option<Tensor>)> {
-        let config = &self.state.config;
-        let chips = input::from_pixels(&batch.pixels, config.precision.kind(), self.device);
-        let mut sum = Tensor::zeros([], (Kind::Float, self.device));
-        let mut step = Step::default();
-        let embeddings = match &self.hints {
-            None => self.network.forward(&chips, true),
-            Some(hints) => {
-                let (embeddings, term) = hints.forward(&self.network, &chips)?;
-                step.hint = term.double_value(&[]);
-                sum += term * config.hint_weight;
-                embeddings
-            }
-        };
-        let mut angles = None;
-        if let Some((_, loss)) = &self.identity {
-            let identities = Tensor::from_slice(&batch.identities).to_device(self.device);
-            let term = loss.forward(&embeddings, &identities, self.state.step);
-            step.identity = term.double_value(&[]);
-            angles = loss.class_weights().map(|classes| angles::counts(&embeddings, classes, &identities));
-            sum += term * config.loss_weight;
-        }
-        if let Some((distillation, rows)) = &self.teacher {
-            let rows = rows.index_select(0, &Tensor::from_slice(&batch.indices));
-            let terms = distillation.forward(&embeddings, &rows.to_kind(Kind::Float).to_device(self.device));
-            step.direction = terms.direction.double_value(&[]);
-            step.relation = terms.relation.double_value(&[]);
-            sum += terms.sum;
-        }
-        step.loss = sum.double_value(&[]);
-        Ok((sum, step, angles))
-    }
-
     /// Puts each identity's mean teacher embedding where the loss keeps its class centres.
     fn classes_from_teacher(&self) {
         let (Some((_, loss)), Some((_, rows))) = (&self.identity, &self.teacher) else { return };
         let Some(classes) = loss.class_weights() else { return };
         let identities: Vec<i64> = (0..self.set.len()).map(|index| i64::from(self.set.identity(index))).collect();
         no_grad(|| {
-            let sums = Tensor::zeros(classes.size(), (Kind::Float, Device::Cpu));
+            let sums = Tensor::zeros([self.set.identities() as i64, classes.size()[1]], (Kind::Float, Device::Cpu));
             let sums = sums.index_add(0, &Tensor::from_slice(&identities), &rows.to_kind(Kind::Float));
-            classes.shallow_clone().copy_(&loss::classifier::unit_rows(&sums));
+            let rows = loss.classes_held().unwrap_or(0..classes.size()[0]);
+            let own = loss::classifier::unit_rows(&sums).narrow(0, rows.start, rows.end - rows.start);
+            classes.shallow_clone().copy_(&own);
         });
     }
 
@@ -320,20 +242,79 @@ impl Run {
 
     /// Writes the checkpoint that the run goes on from.
     pub fn save(&self) -> Result<()> {
-        checkpoint::save(&self.folder.join(LAST), &self.state, &self.tensors())
+        let mut tensors = self.tensors();
+        self.in_file(&mut tensors);
+        if !self.group.leads() {
+            return Ok(());
+        }
+        checkpoint::save(&self.folder.join(LAST), &self.state, &tensors)
     }
 
     /// Steps until the configuration's end, with log, curves, checkpoints and evaluations.
     pub fn run(&mut self) -> Result<()> {
         let config = self.state.config.clone();
-        let mut outlets = Outlets {
-            log: Log::append(&self.folder.join("log.jsonl"))?,
-            events: Events::begin(&self.folder, self.state.step)?,
-            progress: Progress::start(self.state.step, config.steps),
-        };
+        // Those who do not speak for the group do their steps and keep quiet.
+        let mut outlets = self.group.leads().then(|| Outlets::open(&self.folder, self.state.step, config.steps)).transpose()?;
+        if let Some(outlets) = &mut outlets {
+            self.introduce(outlets)?;
+        }
+        let mut window = Window::default();
+        let mut clock = Instant::now();
+        let mut saved = Instant::now();
+        while self.state.step < config.steps {
+            let report = self.step()?;
+            self.state.seconds += clock.elapsed().as_secs_f64();
+            window.add(&report, clock.elapsed(), config.batch);
+            clock = Instant::now();
+            let (rate, left) = window.rate(&self.state);
+            if let Some(outlets) = &mut outlets {
+                outlets.progress.step(self.state.step, report.loss, rate, left);
+            }
+            if report.skipped {
+                self.skipped(&report, outlets.as_mut())?;
+            }
+            if let Some(outlets) = &mut outlets
+                && self.state.step.is_multiple_of(config.log_every)
+            {
+                window.close(self, outlets)?;
+                if let Some(angles) = self.angles.take()? {
+                    outlets.log.write(&Line::Angles { step: self.state.step, histogram: &angles.histogram })?;
+                }
+                window = Window::default();
+            }
+            let done = self.state.step == config.steps;
+            let keep = config.keep_every > 0 && self.state.step.is_multiple_of(config.keep_every);
+            let due = saved.elapsed() >= Duration::from_secs(config.checkpoint_seconds);
+            // Clocks differ, and all must come to the same end.
+            let due = self.group.size() == 1 && due
+                || self.group.size() > 1 && self.group.max(Tensor::from(i64::from(due))).int64_value(&[]) > 0;
+            if done || keep || due {
+                self.save()?;
+                saved = Instant::now();
+            }
+            if keep && self.group.leads() {
+                let kept = self.folder.join(format!("step-{:07}.safetensors", self.state.step));
+                std::fs::copy(self.folder.join(LAST), &kept).map_err(Error::file(&kept))?;
+            }
+            let evaluate = config.evaluate_every > 0 && self.state.step.is_multiple_of(config.evaluate_every);
+            if let Some(outlets) = &mut outlets
+                && (evaluate || done)
+                && !config.evaluate.is_empty()
+            {
+                self.evaluate(&config.evaluate, outlets)?;
+            }
+            if clock.elapsed() > Duration::from_secs(1) {
+                clock = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    fn introduce(&self, outlets: &mut Outlets) -> Result<()> {
+        let config = &self.state.config;
         outlets.log.write(&Line::Start {
             step: self.state.step,
-            config: &config,
+            config,
             chips: self.set.len(),
             identities: self.set.identities(),
             device: self.device_name.clone(),
@@ -347,52 +328,16 @@ impl Run {
             self.set.identities(),
             self.state.step
         ));
-        let mut window = Window::default();
-        let mut clock = Instant::now();
-        let mut saved = Instant::now();
-        while self.state.step < config.steps {
-            let report = self.step()?;
-            self.state.seconds += clock.elapsed().as_secs_f64();
-            window.add(&report, clock.elapsed(), config.batch);
-            clock = Instant::now();
-            let (rate, left) = window.rate(&self.state);
-            outlets.progress.step(self.state.step, report.loss, rate, left);
-            if report.skipped {
-                self.skipped(&report, &mut outlets)?;
-            }
-            if self.state.step.is_multiple_of(config.log_every) {
-                window.close(self, &mut outlets)?;
-                if let Some(angles) = self.angles.take()? {
-                    outlets.log.write(&Line::Angles { step: self.state.step, histogram: &angles.histogram })?;
-                }
-                window = Window::default();
-            }
-            let done = self.state.step == config.steps;
-            let keep = config.keep_every > 0 && self.state.step.is_multiple_of(config.keep_every);
-            if done || keep || saved.elapsed() >= Duration::from_secs(config.checkpoint_seconds) {
-                self.save()?;
-                saved = Instant::now();
-            }
-            if keep {
-                let kept = self.folder.join(format!("step-{:07}.safetensors", self.state.step));
-                std::fs::copy(self.folder.join(LAST), &kept).map_err(Error::file(&kept))?;
-            }
-            let evaluate = config.evaluate_every > 0 && self.state.step.is_multiple_of(config.evaluate_every);
-            if (evaluate || done) && !config.evaluate.is_empty() {
-                self.evaluate(&config.evaluate, &mut outlets)?;
-            }
-            if clock.elapsed() > Duration::from_secs(1) {
-                clock = Instant::now();
-            }
-        }
         Ok(())
     }
 
-    fn skipped(&self, report: &Step, outlets: &mut Outlets) -> Result<()> {
+    fn skipped(&self, report: &Step, outlets: Option<&mut Outlets>) -> Result<()> {
         let [loss, gradient] = [report.loss, report.gradient].map(|value| value.to_string());
         let step = self.state.step;
-        outlets.progress.line(&format!("step {step} skipped: loss {loss}, gradient {gradient}"));
-        outlets.log.write(&Line::Skipped { step, loss: loss.clone(), gradient: gradient.clone() })?;
+        if let Some(outlets) = outlets {
+            outlets.progress.line(&format!("step {step} skipped: loss {loss}, gradient {gradient}"));
+            outlets.log.write(&Line::Skipped { step, loss: loss.clone(), gradient: gradient.clone() })?;
+        }
         let in_a_row = self.state.skipped_in_a_row;
         if in_a_row < self.state.config.stop_after_skipped.max(1) {
             return Ok(());
@@ -421,18 +366,11 @@ impl Run {
     }
 }
 
-/// Where a run says how it goes.
-#[derive(Debug)]
-struct Outlets {
-    log: Log,
-    events: Events,
-    progress: Progress,
-}
-
 /// Makes the folder; an error where it holds a run.
-fn new_folder(folder: &Path) -> Result<()> {
+fn new_folder(folder: &Path, group: &Group) -> Result<()> {
     let last = folder.join(LAST);
-    if last.exists() {
+    // The first process may have written there already by the time another looks.
+    if group.leads() && last.exists() {
         let reason = "this folder holds a run already: go on with --resume, or name another folder".to_owned();
         return Err(Error::Checkpoint { path: last, reason });
     }
@@ -449,9 +387,10 @@ fn sampler(config: &Config, set: &ChipSet, position: Position) -> Result<Sampler
     Ok(Sampler::balanced(config.seed, balanced, position))
 }
 
-fn identity_loss(config: &Config, set: &ChipSet, device: Device) -> Result<(nn::VarStore, Box<dyn Loss>)> {
+fn identity_loss(config: &Config, set: &ChipSet, device: Device, group: &Group) -> Result<(nn::VarStore, Box<dyn Loss>)> {
     let mut variables = nn::VarStore::new(device);
-    let loss = loss::build(&variables.root(), &config.loss(set.identities()))?;
+    let settings = LossSettings { group: group.clone(), ..config.loss(set.identities()) };
+    let loss = loss::build(&variables.root(), &settings)?;
     if config.classes_fixed {
         variables.freeze();
     }
@@ -463,7 +402,7 @@ fn hints(config: &Config, network: &Network) -> Result<Hints> {
 }
 
 /// The teacher's unit rows `[chips, embedding]`, `f16` on the CPU; computed first where they are not in the cache.
-fn teacher_rows(config: &Config, set: &ChipSet, folder: &Path) -> Result<Tensor> {
+fn teacher_rows(config: &Config, set: &ChipSet, folder: &Path, group: &Group) -> Result<Tensor> {
     let teacher = Teacher::open(&config.teacher, config.teacher_normalisation())?;
     if teacher.embedding() as i64 != config.embedding {
         let reason = format!("its embeddings have length {}, the network's {}", teacher.embedding(), config.embedding);
@@ -472,92 +411,15 @@ fn teacher_rows(config: &Config, set: &ChipSet, folder: &Path) -> Result<Tensor>
     let cache = if config.teacher_cache.as_os_str().is_empty() { folder } else { &config.teacher_cache };
     std::fs::create_dir_all(cache).map_err(Error::file(cache))?;
     let path = teacher_cache::path(cache, &teacher, set, config.teacher_mirrored);
+    if !group.leads() {
+        // Until the first process has filled it.
+        group.wait();
+    }
     let cache = teacher_cache::fill(&path, &teacher, set, config.teacher_mirrored, config.threads as usize, |done, all| {
         eprintln!("teacher: {done} of {all} chips");
     })?;
+    if group.leads() {
+        group.wait();
+    }
     Ok(Tensor::from_slice(&cache.rows).view([-1, cache.columns as i64]))
-}
-
-/// Sums over the steps between two lines of the log.
-#[derive(Debug, Default)]
-struct Window {
-    steps: f64,
-    loss: f64,
-    identity: f64,
-    direction: f64,
-    relation: f64,
-    hint: f64,
-    gradient: f64,
-    lr: f64,
-    images: f64,
-    seconds: f64,
-}
-
-impl Window {
-    fn add(&mut self, step: &Step, time: Duration, images: usize) {
-        self.images += images as f64;
-        self.seconds += time.as_secs_f64();
-        if step.skipped {
-            return;
-        }
-        self.steps += 1.0;
-        self.loss += step.loss;
-        self.identity += step.identity;
-        self.direction += step.direction;
-        self.relation += step.relation;
-        self.hint += step.hint;
-        self.gradient += step.gradient;
-        self.lr = step.lr;
-    }
-
-    /// Chips a second, and the seconds that the rest of the run takes at this rate.
-    fn rate(&self, state: &State) -> (f64, f64) {
-        let rate = self.images / self.seconds.max(1e-9);
-        let steps = state.config.steps.saturating_sub(state.step);
-        (rate, steps as f64 * state.config.batch as f64 / rate)
-    }
-
-    fn close(&self, run: &Run, outlets: &mut Outlets) -> Result<()> {
-        let mean = |sum: f64| sum / self.steps.max(1.0);
-        let state = &run.state;
-        let (rate, left) = self.rate(state);
-        outlets.progress.line(&format!(
-            "step {} of {}, loss {:.4} (identity {:.3}, direction {:.4}, relation {:.5}, hints {:.3}), {rate:.1} images/s, {} left",
-            state.step,
-            state.config.steps,
-            mean(self.loss),
-            mean(self.identity),
-            mean(self.direction),
-            mean(self.relation),
-            mean(self.hint),
-            progress::duration(left),
-        ));
-        let curves = [
-            ("loss", mean(self.loss)),
-            ("loss/identity", mean(self.identity)),
-            ("loss/direction", mean(self.direction)),
-            ("loss/relation", mean(self.relation)),
-            ("loss/hints", mean(self.hint)),
-            ("gradient", mean(self.gradient)),
-            ("lr", self.lr),
-            ("images_per_second", rate),
-        ];
-        // Without a step that was taken there is no mean.
-        outlets.events.scalars(state.step, if self.steps > 0.0 { &curves } else { &curves[7..] })?;
-        outlets.log.write(&Line::Train {
-            step: state.step,
-            epoch: state.position.epoch,
-            images: state.images,
-            lr: self.lr,
-            loss: mean(self.loss),
-            identity: mean(self.identity),
-            direction: mean(self.direction),
-            relation: mean(self.relation),
-            hint: mean(self.hint),
-            gradient: mean(self.gradient),
-            images_per_second: rate,
-            skipped: state.skipped,
-            unreadable: run.unreadable,
-        })
-    }
 }

@@ -1,0 +1,83 @@
+//! Learning layer by layer from another network.
+
+mod drawn;
+
+
+use std::path::PathBuf;
+
+use tch::{Device, Kind, Tensor};
+use trainer::net::onnx::OnnxNetwork;
+use trainer::net::{Activation, NetSettings, Network, input};
+use trainer::train::config::Config;
+use trainer::train::hints::Hints;
+use trainer::train::run::Run;
+use trainer::train::teacher::{Normalisation, Teacher};
+
+fn network() -> Network {
+    let settings = NetSettings { name: "mobilefacenet".into(), embedding: 64, activation: Activation::Relu, width: 1.0 };
+    Network::build(&settings, Device::Cpu).expect("a network")
+}
+
+#[test]
+fn libtorch_and_tract_compute_the_same_embedding() {
+    let Some(model) = veriface_tests::shared("models/mobilefacenet_y1_128d.onnx") else { return };
+    let chip: Vec<u8> = (0..112 * 112 * 3).map(|index| (index * 7919 % 251) as u8).collect();
+    let teacher = Teacher::open(&model, Normalisation { mean: 127.5, scale: 128.0 }).expect("a teacher");
+    let expected = Tensor::from_slice(&teacher.output(&chip).expect("an embedding"));
+    let network = OnnxNetwork::open(&model, Kind::Float).expect("a network");
+    let maps = network.maps(&input::from_pixels(&chip, Kind::Float, Device::Cpu), &["_plus11", "fc1"]);
+    assert_eq!(maps["_plus11"].size(), [1, 128, 7, 7]);
+    let error = (maps["fc1"].view([-1]) - &expected).abs().max().double_value(&[]) / expected.abs().max().double_value(&[]);
+    assert!(error < 1e-4, "{error}");
+}
+
+#[test]
+fn forced_layers_learn_the_maps_of_a_network_of_the_same_shape() {
+    let Some(model) = veriface_tests::shared("models/mobilefacenet_y1_128d.onnx") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut values = vec![String::new(); 17];
+    values[16] = "_plus11".into();
+    values[15] = "_plus10".into();
+    let config = Config {
+        data: drawn::set(folder.path(), 4, 4),
+        activation: Activation::Relu,
+        embedding: 32,
+        hints: model,
+        hint_values: values,
+        loss_weight: 0.0,
+        optimiser: trainer::train::optimiser::Algorithm::AdamW,
+        lr: 3e-3,
+        lr_warmup: 1,
+        weight_decay: 0.0,
+        batch: 4,
+        steps: 12,
+        threads: 1,
+        ..Config::default()
+    };
+    let mut run = Run::begin(config, &folder.path().join("run")).expect("a run");
+    let hints: Vec<f64> = (0..12).map(|_| run.step().expect("a step").hint).collect();
+    assert!(hints[11] < 0.8 * hints[0], "{hints:?}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_its_name() {
+    let Some(model) = veriface_tests::shared("models/mobilefacenet_y1_128d.onnx") else { return };
+    let refused = |values: &[&str]| {
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        Hints::open(&model, &values, true, &network(), Kind::Float).expect_err("refused").to_string()
+    };
+    assert!(refused(&["", "no_such_value"]).contains("no_such_value"));
+    assert!(refused(&[""]).contains("hint_values"));
+    assert!(refused(&vec!["_plus0"; 40]).contains("1 to 18"));
+    // A map of another size than the layer's.
+    let hints = Hints::open(&model, &["_plus11".to_owned()], true, &network(), Kind::Float).expect("hints");
+    let chips = input::from_pixels(&vec![0; 2 * 112 * 112 * 3], Kind::Float, Device::Cpu);
+    let error = hints.forward(&network(), &chips).expect_err("refused").to_string();
+    assert!(error.contains("layer 0") && error.contains("_plus11"), "{error}");
+    let missing = PathBuf::from("no_such_file.onnx");
+    assert!(OnnxNetwork::open(&missing, Kind::Float).expect_err("refused").to_string().contains("no_such_file"));
+    // An operator that is not known, by its node's name.
+    if let Some(other) = veriface_tests::shared("models/edgeface_xs_512d.onnx") {
+        assert!(OnnxNetwork::open(&other, Kind::Float).expect_err("refused").to_string().contains("is not known"));
+    }
+}
