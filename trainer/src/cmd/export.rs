@@ -11,8 +11,10 @@ use crate::export::onnx::{Batch, OPSET, Weights};
 /// The file says how it is fed (its metadata `veriface.input` has the form of a pack's manifest) and where it comes from.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A run's folder or .safetensors
+    /// A run's folder or .safetensors, or another's .onnx recogniser
     checkpoint: PathBuf,
+    #[command(flatten)]
+    input: super::InputOptions,
     /// The file to write, NAME.onnx
     #[arg(long, short)]
     output: PathBuf,
@@ -26,15 +28,14 @@ pub struct Arguments {
 
 /// Runs the subcommand.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let exported = Exported::open(&arguments.checkpoint)?;
+    let exported = Exported::open(&arguments.checkpoint, arguments.input.input())?;
     let file = exported.file(arguments.batch, if arguments.fp16 { Weights::Half } else { Weights::Single })?;
     super::make_folder_of(&arguments.output)?;
     veriface::replace_file(&arguments.output, |to| to.write_all(&file.bytes))?;
     println!(
-        "{}: {} at step {}, opset {OPSET}, {} bytes: {} for {} values, {} of structure and metadata",
+        "{}: {}, opset {OPSET}, {} bytes: {} for {} values, {} of structure and metadata",
         arguments.output.display(),
         exported.about.network,
-        exported.about.step,
         file.bytes.len(),
         file.payload,
         file.values,

@@ -138,7 +138,7 @@ fn pack(arguments: &Arguments) -> Result<()> {
 
 fn thresholds(arguments: &Arguments, recipe: &Recipe, path: &Path) -> Result<Thresholds> {
     let set = ChipSet::open(path, false)?;
-    let seen = set.fingerprint() == recipe.about.data;
+    let seen = recipe.about.training.as_ref().is_some_and(|training| training.data == set.fingerprint());
     if seen && !arguments.seen_in_training {
         let reason = "the recogniser was trained on this very set: thresholds for people whom it knows are too low for others. \
                       Hold people out of training (`trainer data split`), or say --seen-in-training";

@@ -27,8 +27,10 @@ use crate::train::device;
 /// and for each pair list the accuracy before and after. With --report they are a page and JSON.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A run's folder or .safetensors
+    /// A run's folder or .safetensors, or another's .onnx recogniser
     checkpoint: PathBuf,
+    #[command(flatten)]
+    input: super::InputOptions,
     /// The file to write, NAME.int8.onnx
     #[arg(long, short)]
     output: PathBuf,
@@ -95,7 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 fn quantize(arguments: &Arguments) -> Result<()> {
     let device = device::available();
-    let float = Exported::open(&arguments.checkpoint)?;
+    let float = Exported::open(&arguments.checkpoint, arguments.input.input())?;
     let float_bytes = float.file(arguments.batch, Weights::Single)?.bytes.len();
     let set = ChipSet::open(&arguments.calibration, false)?;
     let (chips, others) = drawn(&set, arguments)?;
@@ -135,7 +137,7 @@ fn quantize(arguments: &Arguments) -> Result<()> {
     let report = Report {
         file: file_name(&arguments.output),
         network: int8.about.network,
-        step: int8.about.step,
+        steps: int8.about.training.map(|training| training.step),
         settings,
         calibration,
         bytes: [float_bytes, file.bytes.len()],

@@ -14,27 +14,44 @@ use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::train::checkpoint::State;
 
-/// The metadata of an exported file.
+/// The metadata of an exported file. Each is kept as `veriface.NAME`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct About {
-    /// How the file is fed; `input`, as a pack's manifest has it.
+    /// `input`: how the file is fed, as a pack's manifest has it.
     pub input: InputForm,
-    /// Its name; `network`.
+    /// `embedding`: the length of the output.
+    pub embedding: usize,
+    /// `network`: its name.
     pub network: String,
-    /// Values that training changed; `parameters`.
-    pub parameters: usize,
-    /// `fp32`, `fp16 weights` or `int8`; `precision`.
+    /// `precision`: `fp32`, `fp16 weights` or `int8`.
     pub precision: String,
-    /// Steps that were trained; `step`.
+    /// Where it comes from; none where the network was not trained here.
+    pub training: Option<Training>,
+}
+
+/// The run that made a network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Training {
+    /// `parameters`: values that training changed.
+    pub parameters: usize,
+    /// `step`: steps that were trained.
     pub step: u64,
-    /// Chips that were seen; `images`.
+    /// `images`: chips that were seen.
     pub images: u64,
-    /// Fingerprint of the training set; `data`.
+    /// `data`: fingerprint of the training set.
     pub data: String,
-    /// The run's configuration, paths by their last part; `config`.
+    /// `config`: the run's configuration, paths by their last part.
     pub config: Value,
-    /// SHA-256 of that; `config_sha256`.
+    /// `config_sha256`: SHA-256 of that.
     pub config_sha256: String,
+}
+
+impl Training {
+    /// The names of the networks whose outputs were taught.
+    pub fn teachers(&self) -> Vec<String> {
+        let teacher = self.config.get("teacher").and_then(Value::as_str).filter(|name| !name.is_empty());
+        teacher.map(|name| name.trim_end_matches(".onnx").to_owned()).into_iter().collect()
+    }
 }
 
 impl About {
@@ -45,65 +62,73 @@ impl About {
         let digest = Sha256::digest(config.to_string().as_bytes());
         Ok(About {
             input: form(input),
+            embedding: network.settings().embedding as usize,
             network: state.config.network.clone(),
-            parameters: network.parameters(),
             precision: "fp32".into(),
-            step: state.step,
-            images: state.images,
-            data: state.data.clone(),
-            config,
-            config_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            training: Some(Training {
+                parameters: network.parameters(),
+                step: state.step,
+                images: state.images,
+                data: state.data.clone(),
+                config,
+                config_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            }),
         })
-    }
-
-    /// The last parts of the names of the networks whose outputs were taught.
-    pub fn teachers(&self) -> Vec<String> {
-        let teacher = self.config.get("teacher").and_then(Value::as_str).filter(|name| !name.is_empty());
-        teacher.map(|name| name.trim_end_matches(".onnx").to_owned()).into_iter().collect()
     }
 
     /// As ONNX keeps it.
     pub(super) fn metadata(&self) -> Result<Vec<(String, String)>> {
         let input = serde_json::to_string(&self.input).map_err(|e| Error::Config(e.to_string()))?;
-        Ok([
+        let mut metadata = vec![
             ("input", input),
+            ("embedding", self.embedding.to_string()),
             ("network", self.network.clone()),
-            ("parameters", self.parameters.to_string()),
             ("precision", self.precision.clone()),
-            ("step", self.step.to_string()),
-            ("images", self.images.to_string()),
-            ("data", self.data.clone()),
-            ("config", self.config.to_string()),
-            ("config_sha256", self.config_sha256.clone()),
-        ]
-        .map(|(key, value)| (PREFIX.to_owned() + key, value))
-        .to_vec())
+        ];
+        if let Some(training) = &self.training {
+            metadata.extend([
+                ("parameters", training.parameters.to_string()),
+                ("step", training.step.to_string()),
+                ("images", training.images.to_string()),
+                ("data", training.data.clone()),
+                ("config", training.config.to_string()),
+                ("config_sha256", training.config_sha256.clone()),
+            ]);
+        }
+        Ok(metadata.into_iter().map(|(key, value)| (PREFIX.to_owned() + key, value)).collect())
     }
 
-    /// What an ONNX file says; an error where it is not one of ours.
-    pub fn read(path: &Path, onnx: &[u8]) -> Result<Self> {
+    /// What an ONNX file says; none where it is not one of ours.
+    pub fn read(path: &Path, onnx: &[u8]) -> Result<Option<Self>> {
         let fail = |reason: String| Error::data(path.display().to_string(), reason);
         let model = ModelProto::decode(onnx).map_err(|e| fail(format!("not an ONNX file: {e}")))?;
-        let text = |key: &str| {
+        let found = |key: &str| {
             let property = model.metadata_props.iter().find(|property| property.key.strip_prefix(PREFIX) == Some(key));
-            let advice =
-                || fail(format!("it says no {PREFIX}{key}: it was not written by `trainer export` or `trainer quantize`"));
-            property.map(|property| property.value.as_str()).ok_or_else(advice)
+            property.map(|property| property.value.as_str())
         };
-        let number = |key: &str| text(key)?.parse().map_err(|_| fail(format!("its {PREFIX}{key} is no number")));
-        let json = |key: &str| serde_json::from_str(text(key)?).map_err(|e| fail(format!("its {PREFIX}{key}: {e}")));
-        let input = serde_json::from_str(text("input")?).map_err(|e| fail(format!("its {PREFIX}input: {e}")))?;
-        Ok(About {
-            input,
+        let text = |key: &str| found(key).ok_or_else(|| fail(format!("it says no {PREFIX}{key}")));
+        let number = |key: &str| text(key)?.parse::<u64>().map_err(|_| fail(format!("its {PREFIX}{key} is no number")));
+        if found("input").is_none() {
+            return Ok(None);
+        }
+        let training = match found("step") {
+            None => None,
+            Some(_) => Some(Training {
+                parameters: number("parameters")? as usize,
+                step: number("step")?,
+                images: number("images")?,
+                data: text("data")?.into(),
+                config: serde_json::from_str(text("config")?).map_err(|e| fail(format!("its {PREFIX}config: {e}")))?,
+                config_sha256: text("config_sha256")?.into(),
+            }),
+        };
+        Ok(Some(About {
+            input: serde_json::from_str(text("input")?).map_err(|e| fail(format!("its {PREFIX}input: {e}")))?,
+            embedding: number("embedding")? as usize,
             network: text("network")?.into(),
-            parameters: number("parameters")? as usize,
             precision: text("precision")?.into(),
-            step: number("step")?,
-            images: number("images")?,
-            data: text("data")?.into(),
-            config: json("config")?,
-            config_sha256: text("config_sha256")?.into(),
-        })
+            training,
+        }))
     }
 }
 
@@ -120,6 +145,11 @@ pub(super) fn form(input: Input) -> InputForm {
         mean: [input.mean as f32; 3],
         scale: [(1.0 / input.scale) as f32; 3],
     }
+}
+
+/// The reverse, where all channels are alike, as they are in what is written here.
+pub(super) fn input(form: InputForm) -> Input {
+    Input { mean: f64::from(form.mean[0]), scale: 1.0 / f64::from(form.scale[0]) }
 }
 
 /// Paths say where files lie on one machine: what is passed on keeps their last part.

@@ -1,21 +1,22 @@
 //! From a checkpoint to an ONNX file.
 //!
 //! The network's tree of layers becomes a [`graph::Graph`] ([`layers`]), normalisation that folds is folded ([`fold`]), and [`onnx`] writes
-//! it. Quantisation works on the same graph.
+//! it; [`read`] reads others' files. Quantisation works on the same graph.
 
 pub mod about;
 pub(crate) mod fold;
 pub mod graph;
 mod layers;
 pub mod onnx;
+mod read;
 
 use std::path::Path;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::train::checkpoint::{self, State};
 use about::About;
-use graph::Graph;
+use graph::{Graph, Input};
 use onnx::{Batch, File, Weights};
 
 /// A network as it is passed on: folded, without what only training needs.
@@ -28,10 +29,26 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// The network of a run's folder or `.safetensors`: the average of its weights, where it keeps one.
-    pub fn open(path: &Path) -> Result<Self> {
-        let (network, state) = checkpoint::network(path)?;
-        Self::new(&network, &state)
+    /// The network of a run's folder or `.safetensors`, the average of its weights where it keeps one; or that of an ONNX recogniser, which
+    /// is fed as it says itself, or else with `input`.
+    pub fn open(path: &Path, input: Input) -> Result<Self> {
+        if path.extension().is_none_or(|ending| ending != "onnx") {
+            let (network, state) = checkpoint::network(path)?;
+            return Self::new(&network, &state);
+        }
+        let onnx = std::fs::read(path).map_err(Error::file(path))?;
+        let about = About::read(path, &onnx)?;
+        let input = about.as_ref().map_or(input, |about| about::input(about.input));
+        let graph = fold::fold(read::graph(path, &onnx, input)?);
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let about = about.unwrap_or_else(|| About {
+            input: about::form(input),
+            embedding: graph.embedding as usize,
+            network: stem.unwrap_or_default(),
+            precision: "fp32".into(),
+            training: None,
+        });
+        Ok(Exported { graph, about })
     }
 
     /// A network with its weights.

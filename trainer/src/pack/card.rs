@@ -22,19 +22,23 @@ pub(super) fn markdown(facts: &Facts<'_>) -> String {
     card += "One-to-one face verification on a device: whether two pictures show one person, at a stated false-match rate. It does not \
              tell a living face from a picture of one, does not estimate age, sex, origin or mood, and is not for finding people in a \
              crowd.\n\n## Recogniser\n\n";
-    let _ = writeln!(card, "- network: {}, {} parameters, {}", about.network, about.parameters, about.precision);
-    let _ = writeln!(
-        card,
-        "- trained for {} steps on {} chips; configuration SHA-256 {}",
-        about.step, about.images, about.config_sha256
-    );
+    let _ = writeln!(card, "- network: {}, {}", about.network, about.precision);
+    match &about.training {
+        None => card += "- trained elsewhere\n",
+        Some(training) => {
+            let _ = writeln!(
+                card,
+                "- {} parameters, trained for {} steps on {} chips; configuration SHA-256 {}\n- fingerprint of the training set: {}",
+                training.parameters, training.step, training.images, training.config_sha256, training.data
+            );
+        }
+    }
     let provenance = &manifest.provenance;
     for (what, values) in [("data", &provenance.data), ("teachers", &provenance.teachers)] {
         if !values.is_empty() {
             let _ = writeln!(card, "- {what}: {}", values.join("; "));
         }
     }
-    let _ = writeln!(card, "- fingerprint of the training set: {}", about.data);
     let mirror = if manifest.recogniser.mirror { "the chip and its mirror image" } else { "the chip alone" };
     let _ = writeln!(card, "- an embedding has {} numbers, of {mirror}", manifest.recogniser.embedding_size);
     card += "\n## Files\n\n";

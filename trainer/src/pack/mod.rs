@@ -106,7 +106,8 @@ impl Recipe {
     /// Reads the recogniser.
     pub fn new(id: &str, detector: Detector, recogniser: &Path) -> Result<Self> {
         let bytes = std::fs::read(recogniser).map_err(Error::file(recogniser))?;
-        let about = About::read(recogniser, &bytes)?;
+        let advice = "the file does not say how it is fed: pass it through `trainer export` first";
+        let about = About::read(recogniser, &bytes)?.ok_or_else(|| Error::data(recogniser.display().to_string(), advice))?;
         Ok(Recipe {
             id: id.to_owned(),
             detector,
@@ -152,9 +153,8 @@ impl Recipe {
     }
 
     fn manifest(&self, calibration: Option<Calibration>) -> Result<Manifest> {
-        let embedding = self.about.config.get("embedding").and_then(serde_json::Value::as_u64);
-        let embedding_size =
-            embedding.ok_or_else(|| Error::data(&self.recogniser_name, "its configuration has no `embedding`"))?;
+        let training = self.about.training.as_ref();
+        let teachers = training.map(|training| training.teachers()).unwrap_or_default();
         Ok(Manifest {
             id: self.id.clone(),
             min_sdk: Some(env!("CARGO_PKG_VERSION").into()),
@@ -163,7 +163,7 @@ impl Recipe {
             recogniser: RecogniserManifest {
                 part: RECOGNISER.into(),
                 input: self.about.input,
-                embedding_size: embedding_size as usize,
+                embedding_size: self.about.embedding,
                 alignment: Alignment::Arcface112,
                 mirror: self.mirror,
             },
@@ -173,9 +173,9 @@ impl Recipe {
             provenance: Provenance {
                 trained_by: self.trained_by.clone(),
                 data: self.data.clone(),
-                data_digest: Some(self.about.data.clone()),
-                teachers: self.about.teachers().into_iter().chain(self.teachers.iter().cloned()).collect(),
-                config: Some(self.about.config.clone()),
+                data_digest: training.map(|training| training.data.clone()),
+                teachers: teachers.into_iter().chain(self.teachers.iter().cloned()).collect(),
+                config: training.map(|training| training.config.clone()),
             },
             licences: self.licences.clone(),
         })

@@ -44,7 +44,7 @@ pub fn observe(graph: &Graph, nodes: &BTreeSet<usize>, chips: &[Chip], device: D
     }
     batches(chips, |pixels| {
         let mut result = Ok(());
-        graph.walk(&graph.batch(pixels, device), |node, value| {
+        let _ = graph.walk(&graph.batch(pixels, device), |node, value| {
             if let Some(observed) = observed.get_mut(&node)
                 && result.is_ok()
             {
@@ -69,7 +69,7 @@ pub(super) fn channels(
 fn extremes(graph: &Graph, nodes: &BTreeSet<usize>, chips: &[Chip], device: Device) -> Result<BTreeMap<usize, Extremes>> {
     let mut extremes: BTreeMap<usize, Extremes> = BTreeMap::new();
     batches(chips, |pixels| {
-        graph.walk(&graph.batch(pixels, device), |node, value| {
+        let _ = graph.walk(&graph.batch(pixels, device), |node, value| {
             if !nodes.contains(&node) {
                 return;
             }

@@ -77,13 +77,13 @@ pub fn layers(quantised: &Graph, float: &Graph, chips: &[Chip], device: Device) 
     for chips in chips.chunks(4) {
         let pixels = chips.concat();
         let mut expected = BTreeMap::new();
-        float.walk(&float.batch(&pixels, device), |number, value| {
+        let _ = float.walk(&float.batch(&pixels, device), |number, value| {
             if let Some(layer) = ends.get(&number) {
                 expected.insert(float.nodes[number].name.as_str(), (layer, value.shallow_clone()));
             }
         });
         let mut result = Ok(());
-        quantised.walk(&quantised.batch(&pixels, device), |number, value| {
+        let _ = quantised.walk(&quantised.batch(&pixels, device), |number, value| {
             if let Some((layer, expected)) = expected.get(quantised.nodes[number].name.as_str()) {
                 match cosine(value, expected) {
                     Ok(cosines) => *sums.entry((*layer).clone()).or_default() += cosines.iter().sum::<f64>(),

@@ -36,7 +36,7 @@ fn about(page: &mut String, report: &Report) {
         chips => format!("on {chips} chips"),
     };
     let rows = [
-        ("network", format!("{}, {} steps", report.network, report.step)),
+        ("network", report.steps.map_or(report.network.clone(), |steps| format!("{}, {steps} steps", report.network))),
         ("bytes", format!("{} in float, {} as written", report.bytes[0], report.bytes[1])),
         ("calibration", format!("{} chips of {}", report.calibration.chips, report.calibration.set)),
         ("ranges", format!("{:?}", settings.method).to_lowercase()),

@@ -15,8 +15,9 @@ pub struct Report {
     pub file: String,
     /// The network's.
     pub network: String,
-    /// Steps it was trained for.
-    pub step: u64,
+    /// Steps it was trained for, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
     /// How it was quantised.
     pub settings: Settings,
     /// The chips that chose the ranges.
