@@ -39,20 +39,20 @@ pub enum Op {
     Conv {
         /// Its geometry.
         geometry: Conv,
-        /// `[output, input / groups, height, width]`.
+        /// `[output, input / groups, height, width]`; with a grid, whole numbers of its steps.
         weight: Tensor,
-        /// `[output]`.
+        /// `[output]`; the same.
         bias: Option<Tensor>,
-        /// Where the weights are int8.
+        /// Where the layer is in int8.
         grid: Option<Grid>,
     },
     /// Fully connected, from a vector.
     Linear {
-        /// `[output, input]`.
+        /// `[output, input]`; with a grid, whole numbers of its steps.
         weight: Tensor,
-        /// `[output]`.
+        /// `[output]`; the same.
         bias: Tensor,
-        /// Where the weights are int8.
+        /// Where the layer is in int8.
         grid: Option<Grid>,
     },
     /// Batch normalisation by running statistics, where it could not be folded.
@@ -140,11 +140,11 @@ impl Op {
         let xs = inputs[0];
         match self {
             Op::Input => xs.shallow_clone(),
-            Op::Conv { geometry, weight, bias, .. } => {
+            Op::Conv { geometry, weight, bias, grid } => {
                 let Conv { stride, padding, groups, .. } = *geometry;
-                xs.conv2d(weight, bias.as_ref(), [stride; 2], padding, [1; 2], groups)
+                stepwise(grid.as_ref(), xs, |xs| xs.conv2d(weight, bias.as_ref(), [stride; 2], padding, [1; 2], groups))
             }
-            Op::Linear { weight, bias, .. } => xs.linear(weight, Some(bias)),
+            Op::Linear { weight, bias, grid } => stepwise(grid.as_ref(), xs, |xs| xs.linear(weight, Some(bias))),
             Op::BatchNorm { epsilon, values: [weight, bias, mean, variance] } => {
                 xs.batch_norm(Some(weight), Some(bias), Some(mean), Some(variance), false, 0.0, *epsilon, true)
             }
@@ -199,6 +199,30 @@ impl Op {
     }
 }
 
+/// Lets go of what no node behind this one takes.
+pub(crate) fn free(values: &mut [Option<Tensor>], last_uses: &[usize], number: usize) {
+    values.iter_mut().zip(last_uses).take(number).filter(|(_, last)| **last == number).for_each(|(value, _)| *value = None);
+}
+
+/// A layer's values: with a grid, sums of whole numbers, exact in `f32` up to 2²⁴, times their step.
+fn stepwise(grid: Option<&Grid>, xs: &Tensor, sums: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
+    match grid {
+        None => sums(xs),
+        Some(grid) => {
+            let sums = sums(&(xs / f64::from(grid.input)).round());
+            let steps = along_channels(&grid.bias(), &sums);
+            sums * steps
+        }
+    }
+}
+
+/// A number a channel, shaped to be multiplied with a value.
+fn along_channels(numbers: &[f32], value: &Tensor) -> Tensor {
+    let mut shape = vec![1; value.dim()];
+    shape[1] = -1;
+    Tensor::from_slice(numbers).to_device(value.device()).view(shape.as_slice())
+}
+
 /// An operator in its place. What it makes is the value of its number.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -238,11 +262,11 @@ impl Graph {
     pub fn walk(&self, batch: &Tensor, mut show: impl FnMut(usize, &Tensor)) -> Tensor {
         let last_use = self.last_uses();
         let mut values: Vec<Option<Tensor>> = Vec::with_capacity(self.nodes.len());
-        for (number, node) in self.nodes.iter().enumerate() {
+        for number in 0..self.nodes.len() {
             let value = self.compute(number, &values, batch);
             show(number, &value);
             values.push(Some(value));
-            node.inputs.iter().filter(|input| last_use[**input] == number).for_each(|input| values[*input] = None);
+            free(&mut values, &last_use, number);
         }
         values.pop().flatten().unwrap_or_else(|| batch.shallow_clone())
     }
@@ -251,7 +275,67 @@ impl Graph {
     pub(crate) fn compute(&self, number: usize, values: &[Option<Tensor>], batch: &Tensor) -> Tensor {
         let node = &self.nodes[number];
         let inputs: Vec<&Tensor> = node.inputs.iter().filter_map(|input| values[*input].as_ref()).collect();
-        no_grad(|| if inputs.is_empty() { batch.shallow_clone() } else { node.op.apply(&inputs) })
+        no_grad(|| {
+            let exact = self.requantised(number, values);
+            exact.unwrap_or_else(|| if inputs.is_empty() { batch.shallow_clone() } else { node.op.apply(&inputs) })
+        })
+    }
+
+    /// The layer in int8, or the sum of rounded values, that a rounding is fused with: that before it, or before its activation. With the
+    /// activation's number.
+    fn source(&self, number: usize) -> Option<(usize, Option<usize>)> {
+        let Op::Quantise { .. } = self.nodes[number].op else { return None };
+        let input = *self.nodes[number].inputs.first()?;
+        let (source, activation) = match self.nodes[input].op {
+            Op::Relu | Op::Prelu(_) => (*self.nodes[input].inputs.first()?, Some(input)),
+            _ => (input, None),
+        };
+        let fused = match &self.nodes[source].op {
+            Op::Conv { grid, .. } | Op::Linear { grid, .. } => grid.is_some(),
+            Op::Add => {
+                let rounded = |input: &usize| matches!(self.nodes[*input].op, Op::Quantise { .. });
+                self.nodes[source].inputs.iter().all(rounded)
+            }
+            _ => false,
+        };
+        fused.then_some((source, activation))
+    }
+
+    /// A rounded value as integer runtimes compute it, from whole numbers by one factor a channel: the sums of a layer times
+    /// `(s_x · s_w) / s_y`, behind PReLU those below 0 times the slope as well, and for a sum `a · (s_a / s_y) + b · (s_b / s_y)`. Rounding
+    /// what float arithmetic makes would now and then end on the other side of a half.
+    fn requantised(&self, number: usize, values: &[Option<Tensor>]) -> Option<Tensor> {
+        let Op::Quantise { scale, zero } = self.nodes[number].op else { return None };
+        let (source, activation) = self.source(number)?;
+        let whole = |value: usize, step: f32| Some((values[value].as_ref()? / f64::from(step)).round());
+        let exact = match &self.nodes[source].op {
+            Op::Conv { grid: Some(grid), .. } | Op::Linear { grid: Some(grid), .. } => {
+                let value = values[source].as_ref()?;
+                let steps = grid.bias();
+                let sums = (value / along_channels(&steps, value)).round();
+                let factors: Vec<f32> = steps.iter().map(|step| step / scale).collect();
+                let above = &sums * along_channels(&factors, &sums);
+                match activation.map(|activation| &self.nodes[activation].op) {
+                    Some(Op::Prelu(slope)) => {
+                        let slopes = super::onnx::values(slope).ok()?;
+                        let below: Vec<f32> = factors.iter().zip(&slopes).map(|(factor, slope)| factor * slope).collect();
+                        (&sums * along_channels(&below, &sums)).where_self(&sums.lt(0.0), &above)
+                    }
+                    Some(_) => above.relu(),
+                    None => above,
+                }
+            }
+            _ => {
+                let terms = self.nodes[source].inputs.iter().map(|input| match self.nodes[*input].op {
+                    Op::Quantise { scale: step, .. } => Some(whole(*input, step)? * f64::from(step / scale)),
+                    _ => None,
+                });
+                let sum = terms.reduce(|sum, term| Some(sum? + term?)).flatten()?;
+                if activation.is_some() { sum.relu() } else { sum }
+            }
+        };
+        let zero = f64::from(zero);
+        Some(((exact.round() + zero).clamp(0.0, 255.0) - zero) * f64::from(scale))
     }
 
     /// For each value the last node that takes it; its own number where none does.
@@ -259,6 +343,10 @@ impl Graph {
         let mut last: Vec<usize> = (0..self.nodes.len()).collect();
         for (number, node) in self.nodes.iter().enumerate() {
             node.inputs.iter().for_each(|input| last[*input] = number);
+            if let Some((source, _)) = self.source(number) {
+                last[source] = number;
+                self.nodes[source].inputs.iter().for_each(|input| last[*input] = last[*input].max(number));
+            }
         }
         last
     }

@@ -212,11 +212,11 @@ impl Writer<'_> {
                 }
             }
             Some(grid) => {
-                let counts = steps(weight, &grid.weight)?;
+                let counts = values(weight)?;
                 let bytes = counts.iter().map(|count| count.clamp(-127.0, 127.0) as i8 as u8).collect();
                 inputs.push(self.quantised(weight_name, DataType::Int8, weight.size(), bytes, &grid.weight));
                 if let Some(bias) = bias {
-                    let counts = steps(bias, &grid.bias())?;
+                    let counts = values(bias)?;
                     let bytes = counts.iter().flat_map(|count| (*count as i32).to_le_bytes()).collect();
                     inputs.push(self.quantised(bias_name, DataType::Int32, bias.size(), bytes, &grid.bias()));
                 }
@@ -299,17 +299,6 @@ pub(crate) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     let mut values = vec![0f32; flat.numel()];
     flat.f_copy_data(&mut values, flat.numel())?;
     Ok(values)
-}
-
-/// How many steps each value is, a step a row.
-fn steps(tensor: &Tensor, steps: &[f32]) -> Result<Vec<f32>> {
-    let values = values(tensor)?;
-    let row = (values.len() / steps.len().max(1)).max(1);
-    Ok(values
-        .chunks(row)
-        .zip(steps)
-        .flat_map(|(row, step)| row.iter().map(move |value| (value / step).round_ties_even()))
-        .collect())
 }
 
 fn described(name: &str, batch: &dimension::Value, rest: &[i64]) -> ValueInfoProto {

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use super::plan::set_bias;
 use crate::data::chips::Chip;
 use crate::error::Result;
-use crate::export::graph::{Graph, Op};
+use crate::export::graph::{Graph, Op, free};
 use crate::export::onnx::values;
 
 /// Moves the bias of each layer of `quantised` so that what it makes of the chips has the mean that it has in `float`, layer by layer, each
@@ -39,8 +39,7 @@ pub fn correct(quantised: &mut Graph, float: &Graph, chips: &[Chip], device: Dev
             }
         }
         values_of.push(Some(made));
-        let inputs = &quantised.nodes[number].inputs;
-        inputs.iter().filter(|input| last_uses[**input] == number).for_each(|input| values_of[*input] = None);
+        free(&mut values_of, &last_uses, number);
     }
     Ok(())
 }
@@ -52,10 +51,16 @@ fn mean(value: &Tensor) -> Tensor {
 }
 
 fn bias(op: &Op, channels: usize) -> Result<Vec<f32>> {
-    match op {
-        Op::Conv { bias: Some(bias), .. } | Op::Linear { bias, .. } => values(bias),
-        _ => Ok(vec![0.0; channels]),
+    let (stored, grid) = match op {
+        Op::Conv { bias, grid, .. } => (bias.as_ref(), grid),
+        Op::Linear { bias, grid, .. } => (Some(bias), grid),
+        _ => (None, &None),
+    };
+    let mut biases = stored.map_or_else(|| Ok(vec![0.0; channels]), values)?;
+    if let Some(grid) = grid {
+        biases.iter_mut().zip(grid.bias()).for_each(|(bias, step)| *bias *= step);
     }
+    Ok(biases)
 }
 
 /// A graph that is computed node by node.
@@ -77,8 +82,7 @@ impl<'g> Stepwise<'g> {
             let number = self.values.len();
             let value = self.graph.compute(number, &self.values, &self.batch);
             self.values.push(Some(value));
-            let inputs = &self.graph.nodes[number].inputs;
-            inputs.iter().filter(|input| self.last_uses[**input] == number).for_each(|input| self.values[*input] = None);
+            free(&mut self.values, &self.last_uses, number);
         }
         self.values[wanted].as_ref().unwrap_or(&self.batch)
     }

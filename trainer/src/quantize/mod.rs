@@ -100,69 +100,100 @@ pub struct Quantised {
     pub equalised: usize,
 }
 
+impl Float {
+    /// How many layers of so many may stay in float.
+    fn most(&self, layers: usize) -> usize {
+        match self {
+            Float::Number(number) => *number,
+            Float::Until { .. } => layers.div_ceil(10),
+        }
+    }
+
+    /// Whether no further layer has to.
+    fn is_enough(&self, drift: &EmbeddingDrift) -> bool {
+        match self {
+            Float::Number(_) => false,
+            Float::Until { mean, worst } => drift.mean >= *mean && drift.worst >= *worst,
+        }
+    }
+}
+
 /// Quantises a folded graph by what it computes of these chips.
 pub fn quantise(mut float: Graph, chips: &[Chip], settings: &Settings, device: Device) -> Result<Quantised> {
     if chips.is_empty() {
         return Err(Error::data("calibration", "there is no chip"));
     }
     let equalised = if settings.equalise { equalise::equalise(&mut float, chips, device)? } else { 0 };
-    let all: BTreeSet<usize> =
-        float.nodes.iter().enumerate().filter(|(_, node)| plan::quantisable(&node.op)).map(|(number, _)| number).collect();
+    let nodes = float.nodes.iter().enumerate();
+    let all: BTreeSet<usize> = nodes.filter(|(_, node)| plan::quantisable(&node.op)).map(|(number, _)| number).collect();
     let observed = calibrate::observe(&float, &plan::points(&float, &all), chips, device)?;
     let steps = steps(&observed, settings);
+    let Choice { int8, graph, costs } = choose(&float, &all, &steps, chips, settings, device)?;
+    let layer = |number: &usize| {
+        let node = &float.nodes[*number];
+        let input = node.inputs.first().copied().unwrap_or(0);
+        Layer {
+            name: node.name.clone(),
+            kind: node.op.kind(),
+            int8: int8.contains(number),
+            input: steps.get(&input).copied().filter(|_| int8.contains(number)),
+            seen: observed.get(&input).map(|observed| observed.histogram.range()),
+            cost: costs.get(number).copied(),
+        }
+    };
+    let layers = all.iter().map(layer).collect();
+    Ok(Quantised { float, graph, layers, equalised })
+}
 
+/// What is in int8, what comes of it, and what each layer costs where that was asked.
+struct Choice {
+    int8: BTreeSet<usize>,
+    graph: Graph,
+    costs: BTreeMap<usize, f64>,
+}
+
+/// Leaves in float what has to be.
+fn choose(
+    float: &Graph,
+    all: &BTreeSet<usize>,
+    steps: &BTreeMap<usize, Step>,
+    chips: &[Chip],
+    settings: &Settings,
+    device: Device,
+) -> Result<Choice> {
     let few = |count: usize| &chips[..count.min(chips.len())];
     let build = |int8: &BTreeSet<usize>| -> Result<Graph> {
-        let mut graph = plan::quantised(&float, int8, &steps)?;
+        let mut graph = plan::quantised(float, int8, steps)?;
         if settings.correction_chips > 0 {
-            correct::correct(&mut graph, &float, few(settings.correction_chips), device)?;
+            correct::correct(&mut graph, float, few(settings.correction_chips), device)?;
         }
         Ok(graph)
     };
-    let mut int8 = all.clone();
-    let mut graph = build(&int8)?;
-    let mut costs = BTreeMap::new();
-    let few_chips = few(settings.sensitivity_chips);
-    let expected = drift::outputs(&float, few_chips, device)?;
-    let drift_of = |graph: &Graph| drift::embeddings_from(graph, &expected, few_chips, device);
-    let layers: Vec<usize> = all.iter().copied().filter(|node| float.nodes[*node].op.has_weights()).collect();
-    let (most, within): (usize, Box<dyn Fn(&EmbeddingDrift) -> bool>) = match settings.float {
-        Float::Number(number) => (number, Box::new(|_| false)),
-        Float::Until { mean, worst } => {
-            (layers.len().div_ceil(10), Box::new(move |drift| drift.mean >= mean && drift.worst >= worst))
-        }
-    };
-    if most > 0 && !within(&drift_of(&graph)?) {
-        for layer in &layers {
-            let alone = plan::quantised(&float, &BTreeSet::from([*layer]), &steps)?;
-            costs.insert(*layer, 1.0 - drift_of(&alone)?.mean);
-        }
-        let mut dearest = layers.clone();
-        dearest.sort_by(|a, b| costs[b].total_cmp(&costs[a]));
-        for layer in dearest.into_iter().take(most) {
-            int8.remove(&layer);
-            graph = build(&int8)?;
-            if within(&drift_of(&graph)?) {
+    let judges = few(settings.sensitivity_chips);
+    let expected = drift::outputs(float, judges, device)?;
+    let drift_of = |graph: &Graph| drift::embeddings_from(graph, &expected, judges, device);
+    let mut choice = Choice { int8: all.clone(), graph: build(all)?, costs: BTreeMap::new() };
+    let mut dearest: Vec<usize> = all.iter().copied().filter(|node| float.nodes[*node].op.has_weights()).collect();
+    let most = settings.float.most(dearest.len());
+    if most == 0 || settings.float.is_enough(&drift_of(&choice.graph)?) {
+        return Ok(choice);
+    }
+    for layer in &dearest {
+        let alone = plan::quantised(float, &BTreeSet::from([*layer]), steps)?;
+        choice.costs.insert(*layer, 1.0 - drift_of(&alone)?.mean);
+    }
+    dearest.sort_by(|a, b| choice.costs[b].total_cmp(&choice.costs[a]));
+    for (number, layer) in dearest.iter().take(most).enumerate() {
+        choice.int8.remove(layer);
+        let last = number + 1 == most;
+        if last || matches!(settings.float, Float::Until { .. }) {
+            choice.graph = build(&choice.int8)?;
+            if settings.float.is_enough(&drift_of(&choice.graph)?) {
                 break;
             }
         }
     }
-    let layers = all
-        .iter()
-        .map(|number| {
-            let node = &float.nodes[*number];
-            let input = node.inputs.first().copied().unwrap_or(0);
-            Layer {
-                name: node.name.clone(),
-                kind: node.op.kind(),
-                int8: int8.contains(number),
-                input: steps.get(&input).copied().filter(|_| int8.contains(number)),
-                seen: observed.get(&input).map(|observed| observed.histogram.range()),
-                cost: costs.get(number).copied(),
-            }
-        })
-        .collect();
-    Ok(Quantised { float, graph, layers, equalised })
+    Ok(choice)
 }
 
 fn steps(observed: &BTreeMap<usize, Observed>, settings: &Settings) -> BTreeMap<usize, Step> {

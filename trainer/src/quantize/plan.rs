@@ -24,9 +24,17 @@ pub fn quantisable(op: &Op) -> bool {
     op.has_weights() || matches!(op, Op::Add)
 }
 
-/// The values that have to be rounded for these nodes: what they take.
+/// The values that have to be rounded for these nodes: what they take. What is laid out as a vector in between is rounded on both sides, by
+/// one step, so that the layer before it ends in whole numbers too.
 pub fn points(graph: &Graph, int8: &BTreeSet<usize>) -> BTreeSet<usize> {
-    int8.iter().flat_map(|node| graph.nodes[*node].inputs.iter().copied()).collect()
+    let mut points: BTreeSet<usize> = int8.iter().flat_map(|node| graph.nodes[*node].inputs.iter().copied()).collect();
+    let before = |point: &usize| match graph.nodes[*point].op {
+        Op::Flatten => graph.nodes[*point].inputs.first().copied(),
+        _ => None,
+    };
+    let flattened: Vec<usize> = points.iter().filter_map(before).collect();
+    points.extend(flattened);
+    points
 }
 
 /// The name of the rounded value of a node.
@@ -83,7 +91,7 @@ fn put_on_grid(op: &mut Op, input: f32) -> Result<()> {
         let largest = row.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
         // The bias must fit into 32 bits with room for the sum.
         let step = (largest / LARGEST).max(bias.abs() / (input * (1u32 << 30) as f32)).max(f32::MIN_POSITIVE / input.min(1.0));
-        new.extend(row.iter().map(|weight| (weight / step).round_ties_even().clamp(-LARGEST, LARGEST) * step));
+        new.extend(row.iter().map(|weight| (weight / step).round_ties_even().clamp(-LARGEST, LARGEST)));
         steps.push(step);
     }
     *weight = no_grad(|| Tensor::from_slice(&new).view(size.as_slice()).to_device(weight.device()));
@@ -92,7 +100,7 @@ fn put_on_grid(op: &mut Op, input: f32) -> Result<()> {
     Ok(())
 }
 
-/// Puts a bias in place, rounded to the grid where there is one.
+/// Puts a bias in place, as whole numbers of steps where there is a grid.
 pub(super) fn set_bias(op: &mut Op, biases: &[f32]) {
     let tensor = |grid: &Option<Grid>, device| Tensor::from_slice(&rounded(biases, grid.as_ref())).to_device(device);
     match op {
@@ -105,6 +113,6 @@ pub(super) fn set_bias(op: &mut Op, biases: &[f32]) {
 fn rounded(biases: &[f32], grid: Option<&Grid>) -> Vec<f32> {
     match grid {
         None => biases.to_vec(),
-        Some(grid) => biases.iter().zip(grid.bias()).map(|(bias, step)| (bias / step).round_ties_even() * step).collect(),
+        Some(grid) => biases.iter().zip(grid.bias()).map(|(bias, step)| (bias / step).round_ties_even()).collect(),
     }
 }
