@@ -1,7 +1,7 @@
 //! From a checkpoint to an ONNX file.
 //!
-//! The network's tree of layers becomes a [`graph::Graph`] ([`layers`]), normalisation that folds is folded ([`fold`]), and [`onnx`] writes
-//! it; [`read`] reads others' files. Quantisation works on the same graph.
+//! The network's tree of layers becomes a [`graph::Graph`] (`layers`), normalisation that folds is folded (`fold`), and [`onnx`] writes
+//! it; `read` reads others' files. Quantisation works on the same graph.
 
 pub mod about;
 pub(crate) mod fold;

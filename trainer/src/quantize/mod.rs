@@ -2,7 +2,7 @@
 //!
 //! The folded graph is [equalised](equalise), its values are [observed](calibrate) on calibration chips, [`range`] chooses their steps,
 //! [`plan`] rounds weights and inserts the rounding of values, [`correct`] moves the biases. What comes out is again a
-//! [`Graph`], which computes what the file will: the [report](report) and the choice of layers that stay in float rest on it.
+//! [`Graph`], which computes what the file will: the [`report`] and the choice of layers that stay in float rest on it.
 
 pub mod calibrate;
 pub mod correct;
