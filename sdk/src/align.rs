@@ -110,6 +110,35 @@ impl Chip {
         Ok(Chip { rgb })
     }
 
+    /// A face drawn with a few ellipses: any picture serves to compare two machines, and this one belongs to nobody. What packs carry as
+    /// the chip of their self-test.
+    pub fn drawn_face() -> Chip {
+        // Centre, radii, colour, later ones over earlier ones.
+        const ELLIPSES: [([i32; 2], [i32; 2], [u8; 3]); 7] = [
+            ([56, 60], [40, 52], [205, 160, 135]),
+            ([38, 52], [9, 5], [240, 240, 235]),
+            ([74, 52], [9, 5], [240, 240, 235]),
+            ([38, 52], [4, 4], [70, 50, 40]),
+            ([74, 52], [4, 4], [70, 50, 40]),
+            ([56, 70], [6, 9], [185, 135, 115]),
+            ([56, 92], [16, 4], [160, 70, 75]),
+        ];
+        let mut rgb = vec![0; Chip::BYTES];
+        for (index, pixel) in rgb.chunks_exact_mut(3).enumerate() {
+            let (x, y) = ((index % Chip::SIZE) as i32, (index / Chip::SIZE) as i32);
+            let mut colour = [60, 80 + (y / 2) as u8, 110];
+            for ([cx, cy], [rx, ry], inside) in ELLIPSES {
+                if (x - cx).pow(2) * ry * ry + (y - cy).pow(2) * rx * rx <= rx * rx * ry * ry {
+                    colour = inside;
+                }
+            }
+            // Light from the left.
+            let light = 120 - x / 3;
+            pixel.copy_from_slice(&colour.map(|c| (i32::from(c) * light / 120).min(255) as u8));
+        }
+        Chip { rgb }
+    }
+
     /// The pixels: 112 rows of 112 times R, G, B.
     pub fn rgb(&self) -> &[u8] {
         &self.rgb

@@ -1,11 +1,15 @@
 //! `trainer data`: sets of chips and test sets from one form into another, and a look at them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use image::ImageFormat;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 
 use crate::data::augment::Augmentation;
 use crate::data::chips::{ChipSet, decode};
@@ -36,6 +40,8 @@ enum Command {
     Pack { folder: PathBuf, set: PathBuf },
     /// Write a set's pictures into a folder, FOLDER/IDENTITY/RECORD.
     Unpack { set: PathBuf, folder: PathBuf },
+    /// Write a set in two: one to train on, one of people who are held out, for `trainer pack --calibration`.
+    Split(Split),
     /// Write a list of pairs of chips as insightface's NAME.bin.
     PackPairs {
         /// pairs.txt, a list with tabs, AgeDB-30's list, or CFP's …/Protocol/Split/FP.
@@ -51,6 +57,22 @@ enum Command {
     Sheet(Sheet),
     /// Time the data loader alone.
     Bench(Bench),
+}
+
+#[derive(Debug, clap::Args)]
+struct Split {
+    /// NAME.rec, or a folder of chips.
+    set: PathBuf,
+    /// The set to train on, NAME.rec.
+    kept: PathBuf,
+    /// The set of those held out, NAME.rec.
+    held_out: PathBuf,
+    /// How many people are held out.
+    #[arg(long, default_value_t = 1000)]
+    identities: usize,
+    /// Draws them.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,6 +111,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Command::Info { set } => info(set),
         Command::Pack { folder, set } => pack(folder, set),
         Command::Unpack { set, folder } => unpack(set, folder),
+        Command::Split(arguments) => split(arguments),
         Command::PackPairs { list, bin, pictures } => pack_pairs(list, pictures.as_deref(), bin),
         Command::UnpackPairs { bin, folder } => unpack_pairs(bin, folder),
         Command::Sheet(arguments) => sheet(arguments),
@@ -136,6 +159,34 @@ fn unpack(path: &Path, folder: &Path) -> Result<()> {
         write(&person.join(format!("{:08}.{}", chip + 1, ending(&bytes))), &bytes)?;
     }
     println!("{} chips of {} identities below {}", set.len(), set.identities(), folder.display());
+    Ok(())
+}
+
+fn split(arguments: &Split) -> Result<()> {
+    let set = ChipSet::open(&arguments.set, false)?;
+    let mut chips: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    (0..set.len()).for_each(|index| chips.entry(set.identity(index)).or_default().push(index));
+    let mut people: Vec<u32> = chips.keys().copied().collect();
+    if !(1..people.len()).contains(&arguments.identities) {
+        let reason = format!("{} of its {} people cannot be held out", arguments.identities, people.len());
+        return Err(Error::data(arguments.set.display().to_string(), reason));
+    }
+    people.shuffle(&mut ChaCha8Rng::seed_from_u64(arguments.seed));
+    let (held_out, kept) = people.split_at(arguments.identities);
+    for (people, path) in [(kept, &arguments.kept), (held_out, &arguments.held_out)] {
+        let people: BTreeSet<u32> = people.iter().copied().collect();
+        let of = |person: &u32| chips.get(person).map(Vec::as_slice).unwrap_or_default();
+        let count = people.iter().map(|person| of(person).len()).sum();
+        super::make_folder_of(path)?;
+        let mut writer = SetWriter::create(path, count, people.len())?;
+        for (identity, person) in people.iter().enumerate() {
+            for &chip in of(person) {
+                writer.push(identity as u32, set.encoded(chip)?)?;
+            }
+        }
+        writer.finish()?;
+        println!("{}: {count} chips of {} people", path.display(), people.len());
+    }
     Ok(())
 }
 

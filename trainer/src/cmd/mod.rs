@@ -7,8 +7,11 @@ pub mod clean;
 pub mod data;
 pub mod doctor;
 pub mod eval;
+pub mod export;
 pub mod list;
+pub mod pack;
 pub mod plot;
+pub mod quantize;
 pub mod reproduce;
 pub mod teach;
 pub mod train;
@@ -18,6 +21,24 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::{Error, Result};
+use crate::export::graph::Input;
+
+/// How an ONNX file is fed that does not say it itself.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct InputOptions {
+    /// What an ONNX file that does not say so wants subtracted from each byte
+    #[arg(long, default_value_t = 127.5)]
+    mean: f64,
+    /// What the difference is divided by
+    #[arg(long, default_value_t = 128.0)]
+    scale: f64,
+}
+
+impl InputOptions {
+    fn input(self) -> Input {
+        Input { mean: self.mean, scale: self.scale }
+    }
+}
 
 /// Makes the folder in which a file will be written.
 fn make_folder_of(path: &Path) -> Result<()> {

@@ -51,26 +51,31 @@ pub struct Embedded {
     pub failures: BTreeMap<String, usize>,
 }
 
-/// Embeds every picture of the set once. `progress` is told how many are done.
-pub fn test_set(model: &Model, set: &TestSet, kind: PictureKind<'_>, progress: impl Fn(usize)) -> Result<Embedded> {
+/// Embeds every picture of the set once with each model. `progress` is told how many pictures are done.
+pub fn test_set(models: &[&Model], set: &TestSet, kind: PictureKind<'_>, progress: impl Fn(usize)) -> Result<Vec<Embedded>> {
     let pictures: Vec<usize> = (0..set.list().pictures().len()).collect();
-    let mut embedded = Embedded { embeddings: Vec::with_capacity(pictures.len()), failures: BTreeMap::new() };
+    let none = || Embedded { embeddings: Vec::with_capacity(pictures.len()), failures: BTreeMap::new() };
+    let mut embedded: Vec<Embedded> = models.iter().map(|_| none()).collect();
+    let mut done = 0;
     for block in pictures.chunks(BLOCK) {
         let chips: Vec<_> = block.par_iter().map(|&picture| kind.chip(set, picture)).collect::<Result<_>>()?;
         let found: Vec<Chip> = chips.iter().filter_map(|chip| chip.as_ref().ok()).cloned().collect();
-        let mut outputs = model.embed(&found)?.into_iter();
-        for chip in chips {
-            let embedding = match chip {
-                Ok(_) => outputs.next().transpose(),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = &embedding {
-                let name = format!("E{} {}", error.code().number(), error.code().name());
-                *embedded.failures.entry(name).or_default() += 1;
+        for (model, embedded) in models.iter().zip(&mut embedded) {
+            let mut outputs = model.embed(&found)?.into_iter();
+            for chip in &chips {
+                let embedding = match chip {
+                    Ok(_) => outputs.next().transpose(),
+                    Err(error) => Err(error.clone()),
+                };
+                if let Err(error) = &embedding {
+                    let name = format!("E{} {}", error.code().number(), error.code().name());
+                    *embedded.failures.entry(name).or_default() += 1;
+                }
+                embedded.embeddings.push(embedding.ok().flatten());
             }
-            embedded.embeddings.push(embedding.ok().flatten());
         }
-        progress(embedded.embeddings.len());
+        done += block.len();
+        progress(done);
     }
     Ok(embedded)
 }

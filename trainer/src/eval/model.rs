@@ -5,10 +5,11 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tch::{Device, Kind, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 use veriface::{Chip, Embedding, ModelId, Pack, Purpose, QualityPolicy, Verifier};
 
 use crate::error::{Error, Result};
+use crate::export::graph::Graph;
 use crate::net::{Network, input};
 use crate::train::checkpoint;
 use crate::train::device;
@@ -28,6 +29,7 @@ pub struct Model {
 
 enum Engine {
     Network(Network),
+    Graph(Box<Graph>),
     Onnx(Box<Teacher>),
     Pack(Verifier),
 }
@@ -56,7 +58,10 @@ impl Model {
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
         let (engine, kind, about) = match path.extension().and_then(|ending| ending.to_str()) {
             Some("safetensors") => {
-                let (network, about) = checkpoint_network(&path)?;
+                let (network, state) = checkpoint::network(&path)?;
+                let weights = if state.config.ema > 0.0 { "average of weights" } else { "weights" };
+                let about =
+                    format!("{}, {} parameters, {weights} at step {}", state.config.network, network.parameters(), state.step);
                 (Engine::Network(network), "checkpoint", about)
             }
             Some("onnx") => {
@@ -88,6 +93,19 @@ impl Model {
         Ok(Model { engine, id, mirror, description: Description { file, kind, about, sha256, mirror } })
     }
 
+    /// A graph, as quantisation compares them; `name` tells it from others.
+    pub fn of_graph(graph: Graph, name: &str, mirror: bool) -> Self {
+        let digest: [u8; 32] = Sha256::digest(name).into();
+        let description = Description {
+            file: name.to_owned(),
+            kind: "graph",
+            about: format!("{} operators", graph.nodes.len()),
+            sha256: String::new(),
+            mirror,
+        };
+        Model { engine: Engine::Graph(Box::new(graph)), id: ModelId::from_bytes(digest), mirror, description }
+    }
+
     /// What a report says of it.
     pub fn description(&self) -> &Description {
         &self.description
@@ -105,14 +123,12 @@ impl Model {
     pub fn embed(&self, chips: &[Chip]) -> Result<Vec<veriface::Result<Embedding>>> {
         let (id, mirror) = (self.id, self.mirror);
         match &self.engine {
-            Engine::Network(network) => {
-                let mut embeddings = Vec::with_capacity(chips.len());
-                for batch in chips.chunks(BATCH) {
-                    let outputs = network_outputs(network, batch, mirror)?;
-                    embeddings.extend(outputs.into_iter().map(|output| Embedding::from_raw(id, output)));
-                }
-                Ok(embeddings)
-            }
+            Engine::Network(network) => embedded(id, chips, |batch| network_outputs(network, batch, mirror)),
+            Engine::Graph(graph) => embedded(id, chips, |batch| {
+                let pixels: Vec<u8> = batch.iter().flat_map(Chip::rgb).copied().collect();
+                let batch = graph.batch(&pixels, device::available());
+                outputs(graph.forward(&batch), || graph.forward(&batch.flip([3])), mirror)
+            }),
             Engine::Onnx(onnx) => {
                 let output = |chip: &Chip| {
                     let mut output = onnx.output(chip.rgb())?;
@@ -129,24 +145,29 @@ impl Model {
     }
 }
 
-/// The network that a checkpoint holds, with the average of its weights where the run keeps one.
-fn checkpoint_network(path: &Path) -> Result<(Network, String)> {
-    let state = checkpoint::state(path)?;
-    let network = Network::build(&state.config.net(), device::available())?;
-    let (prefix, weights) = if state.config.ema > 0.0 { ("average", "average of weights") } else { ("weights", "weights") };
-    let mut tensors = network.variables().into_iter().map(|(name, tensor)| (format!("{prefix}/{name}"), tensor)).collect();
-    checkpoint::load(path, &mut tensors)?;
-    let about = format!("{}, {} parameters, {weights} at step {}", state.config.network, network.parameters(), state.step);
-    Ok((network, about))
-}
-
 /// Raw outputs of a network in `f32`; with `mirror` the sum of the chip's and its mirror image's.
 pub(super) fn network_outputs(network: &Network, chips: &[Chip], mirror: bool) -> Result<Vec<Vec<f32>>> {
     let pixels: Vec<u8> = chips.iter().flat_map(Chip::rgb).copied().collect();
-    let outputs = no_grad(|| {
+    no_grad(|| {
         let batch = input::from_pixels(&pixels, Kind::Float, network.device());
-        let outputs = network.forward(&batch, false);
-        if mirror { outputs + network.forward(&batch.flip([3]), false) } else { outputs }
-    });
+        outputs(network.forward(&batch, false), || network.forward(&batch.flip([3]), false), mirror)
+    })
+}
+
+fn outputs(plain: Tensor, mirrored: impl FnOnce() -> Tensor, mirror: bool) -> Result<Vec<Vec<f32>>> {
+    let outputs = if mirror { plain + mirrored() } else { plain };
     Ok(Vec::<Vec<f32>>::try_from(outputs.to_device(Device::Cpu).contiguous())?)
+}
+
+/// Unit vectors of what a network makes of each batch.
+fn embedded(
+    id: ModelId,
+    chips: &[Chip],
+    outputs: impl Fn(&[Chip]) -> Result<Vec<Vec<f32>>>,
+) -> Result<Vec<veriface::Result<Embedding>>> {
+    let mut embeddings = Vec::with_capacity(chips.len());
+    for batch in chips.chunks(BATCH) {
+        embeddings.extend(outputs(batch)?.into_iter().map(|output| Embedding::from_raw(id, output)));
+    }
+    Ok(embeddings)
 }

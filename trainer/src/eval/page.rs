@@ -16,7 +16,8 @@ use crate::plot::{rates, scores};
 /// The two chips of a pair of a set, by set and pair number from 1; none where there is nothing to show.
 pub type PairChips<'a> = &'a dyn Fn(usize, usize) -> Option<[Chip; 2]>;
 
-const STYLE: &str = "\
+/// The pages' looks.
+pub(crate) const STYLE: &str = "\
 body{font:15px/1.5 system-ui,sans-serif;color:#1d1d1f;background:#f5f5f7;margin:0}\
 main{max-width:1180px;margin:0 auto;padding:24px 20px 60px}\
 h1{font-size:26px;margin:8px 0 2px}h2{font-size:20px;margin:36px 0 8px}h3{font-size:16px;margin:20px 0 6px}\
@@ -217,15 +218,15 @@ fn data_uri(chip: &Chip) -> Result<String> {
     Ok(format!("data:image/jpeg;base64,{}", BASE64.encode(jpeg)))
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
-fn interval(lower: f64, upper: f64) -> String {
+pub(crate) fn interval(lower: f64, upper: f64) -> String {
     format!("{:.2} … {:.2} %", 100.0 * lower, 100.0 * upper)
 }
 
 /// Text for HTML.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use veriface::Score;
 use veriface::evaluation::{Options, Report, ScoreSet, evaluate_scores};
 
-use super::embed::{self, PictureKind};
+use super::embed::{self, Embedded, PictureKind};
 use super::identification::Identification;
 use super::model::{Description, Model};
 use super::worst::{Worst, worst};
@@ -60,7 +60,24 @@ impl SetResult {
         worst_pairs: usize,
         progress: impl Fn(usize),
     ) -> Result<Self> {
-        let embedded = embed::test_set(model, set, kind, progress)?;
+        let mut results = Self::measure_each(&[model], set, kind, options, worst_pairs, progress)?;
+        results.pop().ok_or_else(|| Error::data(set.path().display().to_string(), "there is no model"))
+    }
+
+    /// The same with several models, each picture read, and its face found, once.
+    pub fn measure_each(
+        models: &[&Model],
+        set: &TestSet,
+        kind: PictureKind<'_>,
+        options: &Options,
+        worst_pairs: usize,
+        progress: impl Fn(usize),
+    ) -> Result<Vec<Self>> {
+        let embedded = embed::test_set(models, set, kind, progress)?;
+        embedded.into_iter().map(|embedded| Self::of(embedded, set, kind, options, worst_pairs)).collect()
+    }
+
+    fn of(embedded: Embedded, set: &TestSet, kind: PictureKind<'_>, options: &Options, worst_pairs: usize) -> Result<Self> {
         let embedding = |picture: usize| embedded.embeddings.get(picture).and_then(Option::as_ref);
         let pairs = set.list().pairs();
         let scores = pairs

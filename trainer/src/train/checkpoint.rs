@@ -13,9 +13,12 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::config::Config;
+use super::device;
+use super::run::LAST;
 use super::slim::Rounding;
 use crate::data::sampler::Position;
 use crate::error::{Error, Result};
+use crate::net::Network;
 
 /// Version of the metadata.
 const FORMAT: u32 = 1;
@@ -114,6 +117,17 @@ pub(super) fn state_of(path: &Path, bytes: &[u8]) -> Result<State> {
         return Err(fail(format!("its format is {}, this trainer reads {FORMAT}", state.format)));
     }
     Ok(state)
+}
+
+/// The network of a run's folder or checkpoint, as it is evaluated and exported: with the average of its weights where the run keeps one.
+pub fn network(path: &Path) -> Result<(Network, State)> {
+    let path = if path.is_dir() { path.join(LAST) } else { path.to_path_buf() };
+    let state = state(&path)?;
+    let network = Network::build(&state.config.net(), device::available())?;
+    let prefix = if state.config.ema > 0.0 { "average" } else { "weights" };
+    let mut tensors = network.variables().into_iter().map(|(name, tensor)| (format!("{prefix}/{name}"), tensor)).collect();
+    load(&path, &mut tensors)?;
+    Ok((network, state))
 }
 
 /// Fills `tensors` from the file, each of them, in place; a missing one or another shape is an error that names it.

@@ -34,7 +34,7 @@ pub fn run(setup: &Setup, command: &Command) -> Result<Outcome> {
     let network = |name: &str, path: &Path| Ok(Part { name: name.into(), kind: PartKind::Onnx, bytes: read(path)? });
     let parts = vec![network(&manifest.detector.part, &args.detector)?, network(&manifest.recogniser.part, &args.recogniser)?];
     // The pack must load here before anyone else is handed it; this machine's embedding becomes the self-test.
-    let pack = Verifier::from_pack(Pack::new(manifest, parts)?)?.pack_with_self_test(&drawn_face()?)?;
+    let pack = Verifier::from_pack(Pack::new(manifest, parts)?)?.pack_with_self_test(&Chip::drawn_face())?;
     pack.save(&args.output)?;
     let (id, model) = (&pack.manifest().id, pack.model_id().to_string());
     if setup.json {
@@ -47,32 +47,4 @@ pub fn run(setup: &Setup, command: &Command) -> Result<Outcome> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| Error::new(ErrorCode::CannotRead, e.to_string()).in_file(path))
-}
-
-/// A face drawn with a few ellipses: any picture serves to compare two machines, and this one belongs to nobody.
-fn drawn_face() -> Result<Chip> {
-    // Centre, radii, colour, later ones over earlier ones.
-    const ELLIPSES: [([i32; 2], [i32; 2], [u8; 3]); 7] = [
-        ([56, 60], [40, 52], [205, 160, 135]),
-        ([38, 52], [9, 5], [240, 240, 235]),
-        ([74, 52], [9, 5], [240, 240, 235]),
-        ([38, 52], [4, 4], [70, 50, 40]),
-        ([74, 52], [4, 4], [70, 50, 40]),
-        ([56, 70], [6, 9], [185, 135, 115]),
-        ([56, 92], [16, 4], [160, 70, 75]),
-    ];
-    let mut rgb = vec![0; Chip::BYTES];
-    for (index, pixel) in rgb.chunks_exact_mut(3).enumerate() {
-        let (x, y) = ((index % Chip::SIZE) as i32, (index / Chip::SIZE) as i32);
-        let mut colour = [60, 80 + (y / 2) as u8, 110];
-        for ([cx, cy], [rx, ry], inside) in ELLIPSES {
-            if (x - cx).pow(2) * ry * ry + (y - cy).pow(2) * rx * rx <= rx * rx * ry * ry {
-                colour = inside;
-            }
-        }
-        // Light from the left.
-        let light = 120 - x / 3;
-        pixel.copy_from_slice(&colour.map(|c| (i32::from(c) * light / 120).min(255) as u8));
-    }
-    Chip::from_aligned(rgb)
 }
