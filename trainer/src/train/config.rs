@@ -450,7 +450,7 @@ impl Config {
 }
 
 /// Puts `key=value` into a table; a value that is no TOML is taken as a string.
-fn changed(mut table: toml::Table, changes: &[String]) -> Result<toml::Table> {
+pub(crate) fn changed(mut table: toml::Table, changes: &[String]) -> Result<toml::Table> {
     for change in changes {
         let (key, value) = change.split_once('=').ok_or_else(|| Error::Config(format!("{change:?} is not `key=value`")))?;
         let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));

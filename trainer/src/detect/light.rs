@@ -1,0 +1,93 @@
+//! What optics, light and sensor change on a canvas: blur, exposure, colour, noise.
+
+use rand::{Rng, RngCore};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::canvas::Raster;
+
+/// Probabilities, each of one canvas.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Light {
+    /// Of a blur.
+    pub blur: f64,
+    /// Of another brightness, contrast, gamma and colour balance.
+    pub exposure: f64,
+    /// Of losing its colours.
+    pub grey: f64,
+    /// Of noise.
+    pub noise: f64,
+}
+
+impl Light {
+    /// Varies the pixels, in the order in which it happens to a picture. The same generator state gives the same pixels.
+    pub fn vary(&self, raster: &mut Raster, rng: &mut ChaCha8Rng) {
+        if chance(self.blur, rng) {
+            for _ in 0..rng.random_range(1..=4) {
+                blur(raster);
+            }
+        }
+        if chance(self.grey, rng) {
+            grey(raster);
+        }
+        if chance(self.exposure, rng) {
+            expose(raster, rng);
+        }
+        if chance(self.noise, rng) {
+            noise(raster, rng.random_range(2..=16), rng);
+        }
+    }
+}
+
+/// Whether this happens now. What never happens draws nothing.
+pub fn chance(probability: f64, rng: &mut ChaCha8Rng) -> bool {
+    probability > 0.0 && rng.random_bool(probability.min(1.0))
+}
+
+/// (1 2 1) / 4 along rows, then along columns; the edge stays.
+fn blur(raster: &mut Raster) {
+    let row = raster.width * 3;
+    let mean = |a: u8, b: u8, c: u8| ((u16::from(a) + 2 * u16::from(b) + u16::from(c) + 2) >> 2) as u8;
+    let before = raster.rgb.clone();
+    for (to, from) in raster.rgb.chunks_exact_mut(row).zip(before.chunks_exact(row)) {
+        for at in 3..row.saturating_sub(3) {
+            to[at] = mean(from[at - 3], from[at], from[at + 3]);
+        }
+    }
+    let before = raster.rgb.clone();
+    for at in row..before.len().saturating_sub(row) {
+        raster.rgb[at] = mean(before[at - row], before[at], before[at + row]);
+    }
+}
+
+/// ITU-R BT.601 luma in 1/256.
+fn grey(raster: &mut Raster) {
+    for pixel in raster.rgb.as_chunks_mut::<3>().0 {
+        let luma = (77 * u32::from(pixel[0]) + 150 * u32::from(pixel[1]) + 29 * u32::from(pixel[2]) + 128) >> 8;
+        *pixel = [luma as u8; 3];
+    }
+}
+
+/// Gamma 0.6–1.7, contrast ×0.5–1.3 about the middle grey, brightness ±40, each channel ±12.
+fn expose(raster: &mut Raster, rng: &mut ChaCha8Rng) {
+    let gamma = rng.random_range(-0.5..0.5f32).exp();
+    let contrast = rng.random_range(0.5..1.3f32);
+    let brightness = rng.random_range(-40.0..40.0f32);
+    let tables: [[u8; 256]; 3] = std::array::from_fn(|_| {
+        let shift = 127.5 + brightness + rng.random_range(-12.0..12.0f32);
+        std::array::from_fn(|x| (((x as f32 / 255.0).powf(gamma) - 0.5) * 255.0 * contrast + shift).round() as u8)
+    });
+    for pixel in raster.rgb.as_chunks_mut::<3>().0 {
+        *pixel = std::array::from_fn(|channel| tables[channel][usize::from(pixel[channel])]);
+    }
+}
+
+/// Adds a triangular noise of up to ± `most` to each value.
+fn noise(raster: &mut Raster, most: i32, rng: &mut ChaCha8Rng) {
+    let mut random = vec![0; raster.rgb.len() * 2];
+    rng.fill_bytes(&mut random);
+    for (value, [a, b]) in raster.rgb.iter_mut().zip(random.as_chunks::<2>().0) {
+        let shift = ((i32::from(*a) - i32::from(*b)) * most) >> 8;
+        *value = (i32::from(*value) + shift).clamp(0, 255) as u8;
+    }
+}

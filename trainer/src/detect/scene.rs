@@ -1,0 +1,110 @@
+//! Planning a training canvas: which pictures lie where, how large and how leaning.
+//!
+//! Everything is drawn from one generator, which the number of the canvas alone seeds: a run that goes on sees the same pixels.
+
+use rand::Rng;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use veriface::{Point, Similarity};
+
+use super::canvas::{Canvas, Layer};
+use super::light::{self, Light};
+use super::set::Picture;
+
+/// How much canvases vary. Probabilities are of one canvas.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Variation {
+    /// Side of the canvas, in pixels: a multiple of 32.
+    pub side: usize,
+    /// The height at which a face is aimed at, from …
+    pub least_height: f64,
+    /// … to this, evenly over its logarithm.
+    pub most_height: f64,
+    /// Lower faces are ignored.
+    pub ignore_below: f64,
+    /// Probability of four pictures beside one another.
+    pub mosaic: f64,
+    /// Probability of single faces laid over a picture.
+    pub paste: f64,
+    /// Probability that a picture is turned.
+    pub lean: f64,
+    /// By how much at most, in degrees.
+    pub most_lean: f64,
+    /// Probability of the mirror image.
+    pub mirror: f64,
+    /// What happens to the pixels.
+    pub light: Light,
+}
+
+/// The most by which a picture is enlarged.
+const MOST_ENLARGED: f64 = 6.0;
+
+/// The least share of its part's side that a picture covers: more of black teaches nothing.
+const LEAST_COVER: f64 = 0.5;
+
+/// Single faces laid over a picture, at most.
+const MOST_PASTED: usize = 4;
+
+/// The canvas of this number. `photos` are whole pictures, with or without faces; `crops` show one face closely, and may be none.
+pub fn canvas(variation: &Variation, photos: &[Picture], crops: &[Picture], seed: u64, number: u64) -> Canvas {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(number);
+    let rng = &mut rng;
+    let side = variation.side;
+    let whole = [0, 0, side, side];
+    let mut layers = Vec::new();
+    if light::chance(variation.mosaic, rng) {
+        let [x, y] = [(); 2].map(|()| rng.random_range(side / 4..=side - side / 4));
+        for part in [[0, 0, x, y], [x, 0, side, y], [0, y, x, side], [x, y, side, side]] {
+            let source = if rng.random_bool(0.5) { photos } else { crops };
+            layers.extend(place(variation, source, part, rng));
+        }
+    } else {
+        layers.extend(place(variation, photos, whole, rng));
+        if light::chance(variation.paste, rng) {
+            for _ in 0..rng.random_range(1..=MOST_PASTED) {
+                layers.extend(place(variation, crops, whole, rng));
+            }
+        }
+    }
+    let mut canvas = Canvas::draw(side, side, &layers, variation.ignore_below as f32);
+    if light::chance(variation.mirror, rng) {
+        canvas = canvas.mirrored();
+    }
+    variation.light.vary(&mut canvas.raster, rng);
+    canvas
+}
+
+/// Puts one of the pictures on a part of the canvas: a face of it, at a height and with a lean of the generator's choice, where it
+/// mostly lies whole within the part; a picture without faces so that it covers the part.
+fn place<'a>(variation: &Variation, pictures: &'a [Picture], part: [usize; 4], rng: &mut ChaCha8Rng) -> Option<Layer<'a>> {
+    let picture = pictures.get(rng.random_range(0..pictures.len().max(1)))?;
+    let [left, top, right, bottom] = part.map(|edge| edge as f64);
+    let (across, down) = (right - left, bottom - top);
+    let labels = &picture.labels;
+    let (width, height) = (labels.width as f64, labels.height as f64);
+    let angle = if light::chance(variation.lean, rng) { rng.random_range(-1.0..1.0) * variation.most_lean } else { 0.0 };
+    let (sin, cos) = angle.to_radians().sin_cos();
+    let (anchor, scale, room) = if labels.faces.is_empty() {
+        let scale = (across.max(down) / width.min(height)) * 2f64.powf(rng.random_range(-0.5..1.0));
+        (Point::new(rng.random_range(0.0..width) as f32, rng.random_range(0.0..height) as f32), scale, 0.0)
+    } else {
+        let face = &labels.faces[rng.random_range(0..labels.faces.len())];
+        let (least, most) = (variation.least_height, variation.most_height.min(across.min(down)));
+        let aim = least * (most / least).max(1.0).powf(rng.random_range(0.0..1.0));
+        let scale = (aim / f64::from(face.rect.height())).min(MOST_ENLARGED);
+        (face.rect.center(), scale.max(LEAST_COVER * across.min(down) / width.max(height)), f64::from(face.rect.height()) / 2.0)
+    };
+    // One face in ten may be cut by the part's edge.
+    let room = if rng.random_bool(0.1) { 0.0 } else { room * scale };
+    let within = |length: f64, rng: &mut ChaCha8Rng| {
+        let room = room.min(length / 2.0);
+        room + (length - 2.0 * room) * rng.random_range(0.0..1.0)
+    };
+    let (x, y) = (left + within(across, rng), top + within(down, rng));
+    let (a, b) = (scale * cos, scale * sin);
+    let (ax, ay) = (f64::from(anchor.x), f64::from(anchor.y));
+    let to_canvas = Similarity { a, b, tx: x - (a * ax - b * ay), ty: y - (b * ax + a * ay) };
+    Some(Layer { picture, to_canvas, part })
+}
