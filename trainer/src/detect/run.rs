@@ -351,6 +351,17 @@ impl DetectorRun {
     }
 }
 
+/// The network of a run's folder or checkpoint that is to be evaluated and exported, and how far it was trained.
+pub fn open(path: &Path) -> Result<(DetectorNet, DetectorState)> {
+    let path = if path.is_dir() { &path.join(LAST) } else { path };
+    let state: DetectorState = checkpoint::state_as(path)?;
+    let net = DetectorNet::build(device::available());
+    let kept = if state.config.ema > 0.0 { "average" } else { "weights" };
+    let mut tensors = net.variables().into_iter().map(|(name, tensor)| (format!("{kept}/{name}"), tensor)).collect();
+    checkpoint::load(path, &mut tensors)?;
+    Ok((net, state))
+}
+
 impl Step {
     fn plus(&self, other: &Step) -> Step {
         self.with(other, |a, b| a + b)

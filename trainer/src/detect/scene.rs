@@ -40,11 +40,14 @@ pub struct Variation {
 /// The most by which a picture is enlarged.
 const MOST_ENLARGED: f64 = 6.0;
 
-/// The least share of its part's side that a picture covers: more of black teaches nothing.
-const LEAST_COVER: f64 = 0.5;
+/// The least share of its part's shorter side that a picture's longer side covers: more of black teaches nothing.
+const LEAST_COVER: f64 = 0.9;
 
 /// Single faces laid over a picture, at most.
-const MOST_PASTED: usize = 4;
+const MOST_PASTED: usize = 3;
+
+/// Probability that a face may be cut by the edge of its part, or lie where there is more black than need be.
+const ANYWHERE: f64 = 0.1;
 
 /// The canvas of this number. `photos` are whole pictures, with or without faces; `crops` show one face closely, and may be none.
 pub fn canvas(variation: &Variation, photos: &[Picture], crops: &[Picture], seed: u64, number: u64) -> Canvas {
@@ -76,8 +79,8 @@ pub fn canvas(variation: &Variation, photos: &[Picture], crops: &[Picture], seed
     canvas
 }
 
-/// Puts one of the pictures on a part of the canvas: a face of it, at a height and with a lean of the generator's choice, where it
-/// mostly lies whole within the part; a picture without faces so that it covers the part.
+/// Puts one of the pictures on a part of the canvas: a face of it, at a height and with a lean of the generator's choice, where it lies
+/// whole within the part and the picture covers as much of the part as it can; a picture without faces at any place.
 fn place<'a>(variation: &Variation, pictures: &'a [Picture], part: [usize; 4], rng: &mut ChaCha8Rng) -> Option<Layer<'a>> {
     let picture = pictures.get(rng.random_range(0..pictures.len().max(1)))?;
     let [left, top, right, bottom] = part.map(|edge| edge as f64);
@@ -96,15 +99,16 @@ fn place<'a>(variation: &Variation, pictures: &'a [Picture], part: [usize; 4], r
         let scale = (aim / f64::from(face.rect.height())).min(MOST_ENLARGED);
         (face.rect.center(), scale.max(LEAST_COVER * across.min(down) / width.max(height)), f64::from(face.rect.height()) / 2.0)
     };
-    // One face in ten may be cut by the part's edge.
-    let room = if rng.random_bool(0.1) { 0.0 } else { room * scale };
-    let within = |length: f64, rng: &mut ChaCha8Rng| {
-        let room = room.min(length / 2.0);
-        room + (length - 2.0 * room) * rng.random_range(0.0..1.0)
-    };
-    let (x, y) = (left + within(across, rng), top + within(down, rng));
-    let (a, b) = (scale * cos, scale * sin);
     let (ax, ay) = (f64::from(anchor.x), f64::from(anchor.y));
+    let anywhere = rng.random_bool(ANYWHERE);
+    let mut within = |length: f64, before: f64, after: f64| {
+        let room = if anywhere { 0.0 } else { (room * scale).min(length / 2.0) };
+        let (low, high) = (room.max(length - after * scale), (length - room).min(before * scale));
+        let (low, high) = if anywhere || low > high { (room, length - room) } else { (low, high) };
+        low + (high - low) * rng.random_range(0.0..1.0)
+    };
+    let (x, y) = (left + within(across, ax, width - ax), top + within(down, ay, height - ay));
+    let (a, b) = (scale * cos, scale * sin);
     let to_canvas = Similarity { a, b, tx: x - (a * ax - b * ay), ty: y - (b * ax + a * ay) };
     Some(Layer { picture, to_canvas, part })
 }
