@@ -85,3 +85,97 @@ fn candidates(cells: &[Cell], numbers: &[[f32; NUMBERS]], face: &LabelledFace, i
     }
     wanted
 }
+
+#[cfg(test)]
+mod tests {
+    use veriface::Point;
+
+    use super::*;
+    use crate::detect::grid::{BOX, CLASS, OBJECT};
+
+    fn face(left: f32, top: f32, right: f32, bottom: f32) -> LabelledFace {
+        LabelledFace { rect: Rect::new(left, top, right, bottom), points: [Point::default(); 5] }
+    }
+
+    /// Cells of 64 × 64 that answer boxes of `strides` strides around themselves, all with the same score.
+    fn answers(strides: f32) -> (Vec<Cell>, Vec<[f32; NUMBERS]>) {
+        let cells = grid::cells(64, 64);
+        let mut numbers = [0.0; NUMBERS];
+        numbers[BOX + 2..BOX + 4].fill(strides.ln());
+        let all = vec![numbers; cells.len()];
+        (cells, all)
+    }
+
+    fn at(cells: &[Cell], x: f32, y: f32, stride: f32) -> usize {
+        cells.iter().position(|cell| *cell == Cell { x, y, stride }).expect("a cell")
+    }
+
+    #[test]
+    fn the_best_fit_answers_for_the_face() {
+        // Boxes of 4 strides: at stride 8 the cell (4, 4) answers exactly this face, at stride 16 one of four times its area.
+        let (cells, numbers) = answers(4.0);
+        let found = assign(&cells, &numbers, &[face(16.0, 16.0, 48.0, 48.0)], &[]).positives;
+        let best = found.iter().max_by(|a, b| a.iou.total_cmp(&b.iou)).expect("one");
+        assert_eq!((best.cell, best.face), (at(&cells, 4.0, 4.0, 8.0), 0));
+        assert!((best.iou - 1.0).abs() < 1e-5);
+        // Shifted by one cell: 24 · 32 / (2 · 1024 − 768) = 0.6; diagonally 24² / (2 · 1024 − 576) = 0.3913; by two cells 1 / 3, of which
+        // the ten best hold one. 1 + 4 · 0.6 + 4 · 0.3913 + 1 / 3 = 5.3: five cells, the middle and its neighbours.
+        let expected = [(4.0, 3.0), (3.0, 4.0), (4.0, 4.0), (5.0, 4.0), (4.0, 5.0)].map(|(x, y)| at(&cells, x, y, 8.0));
+        assert_eq!(found.iter().map(|positive| positive.cell).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn of_equal_boxes_the_surer_cell_is_cheaper() {
+        // One cell's worth of overlap: boxes of half a stride overlap little, so each face gets one cell.
+        let (cells, mut numbers) = answers(0.5);
+        let sure = at(&cells, 3.0, 4.0, 8.0);
+        numbers[sure][CLASS] = 3.0;
+        numbers[sure][OBJECT] = 3.0;
+        let found = assign(&cells, &numbers, &[face(20.0, 20.0, 44.0, 44.0)], &[]).positives;
+        // At stride 16 boxes are larger and overlap more: −3 ln 4 outweighs any difference of scores but not the level's own rivals.
+        let [one] = found[..] else { panic!("{found:?}") };
+        assert!((one.iou - 256.0 / 576.0).abs() < 1e-5 || cells[one.cell].stride > 8.0, "{one:?}");
+        let only_first: Vec<[f32; NUMBERS]> = numbers[..64].to_vec();
+        let found = assign(&cells[..64], &only_first, &[face(20.0, 20.0, 44.0, 44.0)], &[]).positives;
+        assert_eq!(found.iter().map(|positive| positive.cell).collect::<Vec<_>>(), [sure]);
+    }
+
+    #[test]
+    fn a_cell_that_two_faces_want_goes_to_the_one_it_fits() {
+        let (cells, numbers) = answers(4.0);
+        let faces = [face(16.0, 16.0, 48.0, 48.0), face(18.0, 18.0, 46.0, 46.0)];
+        let found = assign(&cells, &numbers, &faces, &[]).positives;
+        let middle = at(&cells, 4.0, 4.0, 8.0);
+        let owner = found.iter().find(|positive| positive.cell == middle).expect("owned");
+        assert_eq!(owner.face, 0);
+        let mut owned: Vec<usize> = found.iter().map(|positive| positive.cell).collect();
+        owned.dedup();
+        assert_eq!(owned.len(), found.len(), "each cell once");
+    }
+
+    #[test]
+    fn a_face_smaller_than_a_cell_gets_one_all_the_same() {
+        let (cells, numbers) = answers(4.0);
+        // It holds no cell's pixel: only nearness makes candidates.
+        assert_eq!(assign(&cells, &numbers, &[face(17.0, 17.0, 23.0, 23.0)], &[]).positives.len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_said_of_cells_on_places_to_be_ignored_unless_they_answer_for_a_face() {
+        let (cells, numbers) = answers(4.0);
+        let place = Rect::new(-1.0, -1.0, 9.0, 1.0);
+        let ignored = assign(&cells, &numbers, &[], &[place]).ignored;
+        // (0, 0) on each level, and (1, 0) at stride 8.
+        assert_eq!(ignored, [0, 1, 64, 80]);
+        let everywhere = Rect::new(-1.0, -1.0, 64.0, 64.0);
+        let found = assign(&cells, &numbers, &[face(16.0, 16.0, 48.0, 48.0)], &[everywhere]);
+        assert_eq!(found.positives.len() + found.ignored.len(), cells.len());
+    }
+
+    #[test]
+    fn answers_that_are_no_numbers_do_not_stop_it() {
+        let (cells, mut numbers) = answers(4.0);
+        numbers.iter_mut().for_each(|numbers| numbers.fill(f32::NAN));
+        let _ = assign(&cells, &numbers, &[face(16.0, 16.0, 48.0, 48.0)], &[]);
+    }
+}

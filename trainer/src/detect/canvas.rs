@@ -62,7 +62,7 @@ pub struct Canvas {
 }
 
 /// The share of a face's box that must be in sight for the face to be found.
-const IN_SIGHT: f32 = 0.6;
+const IN_SIGHT: f32 = 0.7;
 
 /// Below this share there is nothing to be seen of it.
 const OUT_OF_SIGHT: f32 = 0.1;
@@ -165,6 +165,105 @@ impl Layer<'_> {
                     let upper = at(a) * (256 - fx) + at(b) * fx;
                     let lower = at(a + down) * (256 - fx) + at(b + down) * fx;
                     onto.rgb[to + channel] = ((upper * (256 - fy) + lower * fy + (1 << 15)) >> 16) as u8;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use veriface::Point;
+
+    use super::*;
+    use crate::detect::label::Labels;
+
+    const COLOURS: [[u8; 3]; 5] = [[250, 0, 0], [0, 250, 0], [0, 0, 250], [250, 250, 0], [0, 250, 250]];
+
+    /// A grey picture with a face whose five points are discs of five colours.
+    fn picture() -> Picture {
+        let points = [(35.0, 40.0), (65.0, 40.0), (50.0, 55.0), (38.0, 70.0), (62.0, 70.0)].map(|(x, y)| Point::new(x, y));
+        let face = LabelledFace { rect: Rect::new(20.0, 20.0, 80.0, 90.0), points };
+        let mut raster = Raster { width: 100, height: 110, rgb: vec![128; 100 * 110 * 3] };
+        for (index, pixel) in raster.rgb.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+            let at = Point::new((index % 100) as f32, (index / 100) as f32);
+            if let Some(point) = points.iter().position(|point| point.distance(at) <= 5.0) {
+                *pixel = COLOURS[point];
+            }
+        }
+        let labels = Labels { file: "drawn".into(), width: 100, height: 110, faces: vec![face], ignored: vec![] };
+        Picture::new(raster, labels)
+    }
+
+    fn colour(canvas: &Canvas, at: Point) -> Option<[u8; 3]> {
+        let Raster { width, height, rgb } = &canvas.raster;
+        let inside = at.x >= 0.0 && at.y >= 0.0 && at.x < *width as f32 - 0.5 && at.y < *height as f32 - 0.5;
+        inside.then(|| rgb.as_chunks::<3>().0[at.y.round() as usize * width + at.x.round() as usize])
+    }
+
+    #[test]
+    fn the_identity_changes_nothing() {
+        let picture = picture();
+        let layer = Layer { picture: &picture, to_canvas: Similarity::IDENTITY, part: [0, 0, 100, 110] };
+        let canvas = Canvas::draw(100, 110, &[layer], 0.0);
+        assert_eq!(canvas.raster, picture.halves[0]);
+        assert_eq!((canvas.faces, canvas.ignored), (picture.labels.faces.clone(), vec![]));
+    }
+
+    #[test]
+    fn a_half_is_the_mean_of_four() {
+        let raster = Raster { width: 3, height: 2, rgb: [[0; 3], [10; 3], [99; 3], [20; 3], [31; 3], [99; 3]].concat() };
+        // (0 + 10 + 20 + 31) / 4 = 15.25.
+        assert_eq!(raster.half(), Raster { width: 1, height: 1, rgb: vec![15; 3] });
+    }
+
+    #[test]
+    fn a_face_under_another_picture_is_not_to_be_found() {
+        let picture = picture();
+        let at = |x: f64| Similarity { tx: x, ..Similarity::IDENTITY };
+        let layer = |x| Layer { picture: &picture, to_canvas: at(x), part: [0, 0, 200, 110] };
+        let draw = |second: f64| Canvas::draw(200, 110, &[layer(0.0), layer(second)], 0.0);
+        // The first face reaches from 20 to 80: the second picture, from its place on, covers all, half, or none of it.
+        assert_eq!(
+            [0.0, 50.0, 90.0].map(|second| (draw(second).faces.len(), draw(second).ignored.len())),
+            [(1, 0), (1, 1), (2, 0)]
+        );
+    }
+
+    #[test]
+    fn a_face_too_low_is_ignored() {
+        let picture = picture();
+        let to_canvas = Similarity { a: 0.1, b: 0.0, tx: 5.0, ty: 5.0 };
+        let layer = Layer { picture: &picture, to_canvas, part: [0, 0, 64, 64] };
+        let canvas = Canvas::draw(64, 64, &[layer], 8.0);
+        assert_eq!((canvas.faces.len(), canvas.ignored.len()), (0, 1));
+    }
+
+    proptest! {
+        /// Wherever the picture goes, the labels' points lie on the discs that were drawn for them.
+        #[test]
+        fn points_stay_on_the_face(
+            scale in 0.4..4f64, angle in -3.2..3.2f64, x in 20.0..236f64, y in 20.0..236f64, mirror in proptest::bool::ANY
+        ) {
+            let picture = picture();
+            let (a, b) = (scale * angle.cos(), scale * angle.sin());
+            let to_canvas = Similarity { a, b, tx: x - (a * 50.0 - b * 55.0), ty: y - (b * 50.0 + a * 55.0) };
+            let layer = Layer { picture: &picture, to_canvas, part: [0, 0, 256, 256] };
+            let mut canvas = Canvas::draw(256, 256, &[layer], 0.0);
+            // In a mirror the left eye is the right one.
+            let order = if mirror { [1, 0, 2, 4, 3] } else { [0, 1, 2, 3, 4] };
+            if mirror {
+                canvas = canvas.mirrored();
+            }
+            for face in &canvas.faces {
+                for (point, disc) in face.points.iter().zip(order) {
+                    if let Some(seen) = colour(&canvas, *point) {
+                        let far = seen.iter().zip(COLOURS[disc]).map(|(a, b)| a.abs_diff(b)).max();
+                        prop_assert!(far <= Some(130 / 2), "{point:?}: {seen:?} instead of {:?}", COLOURS[disc]);
+                    }
+                    prop_assert!(face.rect.left < point.x && point.x < face.rect.right);
+                    prop_assert!(face.rect.top < point.y && point.y < face.rect.bottom);
                 }
             }
         }

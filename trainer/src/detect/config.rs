@@ -184,9 +184,7 @@ impl DetectorConfig {
         let weights = [self.object_weight, self.class_weight, self.box_weight, self.points_weight];
         match self {
             c if c.data.as_os_str().is_empty() => refuse("`data` is missing: the path of a FOLDER.jsonl"),
-            c if !(64..=1024).contains(&c.side) || c.side % 32 != 0 => {
-                refuse("`side` must be a multiple of 32 in 64…1024")
-            }
+            c if !(64..=1024).contains(&c.side) || c.side % 32 != 0 => refuse("`side` must be a multiple of 32 in 64…1024"),
             c if !(1..=1024).contains(&c.batch) => refuse("`batch` must lie in 1…1024"),
             c if !(c.least_height >= 1.0 && c.most_height > c.least_height && c.most_height <= 4.0 * c.side as f64) => {
                 refuse("heights must be 1 ≤ `least_height` < `most_height` ≤ 4 · `side`")
@@ -255,5 +253,66 @@ impl DetectorConfig {
             end: self.lr_end,
             power: 1.0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<DetectorConfig> {
+        DetectorConfig::from_table(text.parse().expect("TOML"))
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = parse("data = 'a.jsonl'\nmozaic = 1").expect_err("refused").to_string();
+        assert!(error.contains("mozaic"), "{error}");
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        let rest = "data = 'a.jsonl'\ncrops = 'b.jsonl'\n";
+        assert!(parse(rest).is_ok());
+        let bad = [
+            "side = 250",
+            "side = 0",
+            "batch = 0",
+            "least_height = 300.0",
+            "most_height = inf",
+            "mosaic = 1.5",
+            "lean = nan",
+            "most_lean = 200.0",
+            "points_weight = -1.0",
+            "steps = 0",
+            "threads = 0",
+            "log_every = 0",
+            "ema = 1.0",
+            "lr = 0.0",
+            "lr_decay = 'step'",
+            "lr_decay_from = 20000",
+            "score_threshold = 1.0",
+            "ignore_below = nan",
+        ];
+        for line in bad {
+            assert!(parse(&format!("{rest}{line}")).is_err(), "{line}");
+        }
+        assert!(parse("crops = 'b.jsonl'").is_err() && parse("data = 'a.jsonl'").is_err());
+        assert!(parse("data = 'a.jsonl'\nmosaic = 0.0\npaste = 0.0").is_ok());
+    }
+
+    #[test]
+    fn a_run_that_goes_on_keeps_what_fixes_it() {
+        let config = parse("data = 'a.jsonl'\ncrops = 'b.jsonl'").expect("valid");
+        assert_eq!(config.resumed(&["steps=20000".into()]).expect("allowed").steps, 20_000);
+        for change in ["seed=2", "optimiser=sgd"] {
+            assert!(config.resumed(&[change.to_owned()]).is_err(), "{change}");
+        }
+    }
+
+    #[test]
+    fn the_preset_is_valid() {
+        let preset = Path::new(env!("CARGO_MANIFEST_DIR")).join("presets/detector.toml");
+        DetectorConfig::open(&preset, &[]).expect("valid");
     }
 }

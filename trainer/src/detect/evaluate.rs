@@ -204,3 +204,79 @@ fn average_precision(counted: &mut [Counted], faces: usize) -> f64 {
     }
     area / faces.max(1) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use veriface::Point;
+
+    use super::*;
+
+    /// A face 40 pixels high whose eyes are 16 pixels apart, or another scale of it.
+    fn face(x: f32, scale: f32) -> LabelledFace {
+        let at = |dx: f32, dy: f32| Point::new(x + dx * scale, dy * scale);
+        LabelledFace {
+            rect: Rect::new(x, 0.0, x + 32.0 * scale, 40.0 * scale),
+            points: [at(8.0, 14.0), at(24.0, 14.0), at(16.0, 22.0), at(10.0, 30.0), at(22.0, 30.0)],
+        }
+    }
+
+    fn found(face: LabelledFace, score: f32) -> Found {
+        Found { rect: face.rect, points: face.points, score }
+    }
+
+    fn report(faces: Vec<LabelledFace>, ignored: Vec<Rect>, found: Vec<Found>) -> Report {
+        let mut tally = Tally::new(Rules::default());
+        tally.add(&Labels { file: String::new(), width: 999, height: 99, faces, ignored }, found);
+        tally.finish()
+    }
+
+    #[test]
+    fn precision_and_recall_by_hand() {
+        // Best first: right, wrong, right, wrong; one of three faces is missed.
+        let (a, b, c) = (face(0.0, 1.0), face(100.0, 1.0), face(200.0, 1.0));
+        let seen = vec![found(b, 0.7), found(face(300.0, 1.0), 0.8), found(a, 0.9), found(face(400.0, 1.0), 0.6)];
+        let report = report(vec![a, b, c], vec![], seen);
+        assert_eq!((report.all.faces, report.all.found, report.wrong), (3, 2, 2));
+        assert!((report.all.recall - 2.0 / 3.0).abs() < 1e-12 && (report.precision - 0.5).abs() < 1e-12);
+        // Precision 1 up to a recall of 1/3, then 2/3 up to 2/3.
+        assert!((report.average_precision - (1.0 + 2.0 / 3.0) / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_face_is_found_once() {
+        let a = face(0.0, 1.0);
+        let report = report(vec![a], vec![], vec![found(a, 0.9), found(face(2.0, 1.0), 0.8)]);
+        assert_eq!((report.all.found, report.wrong), (1, 1));
+    }
+
+    #[test]
+    fn half_of_the_union_is_enough_and_less_is_not() {
+        // 32 wide: shifted by 10 the IoU is 22 / 42 = 0.524, by 11 it is 21 / 43 = 0.488.
+        for (shift, right) in [(10.0, 1), (11.0, 0)] {
+            let report = report(vec![face(0.0, 1.0)], vec![], vec![found(face(shift, 1.0), 0.9)]);
+            assert_eq!((report.all.found, report.wrong), (right, 1 - right));
+        }
+    }
+
+    #[test]
+    fn small_faces_and_places_to_be_ignored_count_neither_way() {
+        let small = face(0.0, 0.7);
+        let place = Rect::new(200.0, 0.0, 260.0, 60.0);
+        let seen = vec![found(small, 0.9), found(face(210.0, 1.0), 0.9), found(face(400.0, 0.7), 0.9)];
+        let report = report(vec![small], vec![place], seen);
+        assert_eq!((report.all.faces, report.all.found, report.wrong), (0, 0, 0));
+    }
+
+    #[test]
+    fn the_error_of_points_is_in_distances_of_the_eyes() {
+        let label = face(0.0, 1.0);
+        let mut seen = found(label, 0.9);
+        seen.points[2].x += 8.0;
+        seen.points[4].y -= 4.0;
+        let report = report(vec![label], vec![], vec![seen]);
+        // (8 + 4) / 5 / 16.
+        assert!((report.all.point_error - 0.15).abs() < 1e-6);
+        assert_eq!(report.by_eye_distance.keys().collect::<Vec<_>>(), ["016…024 px"]);
+        assert_eq!(report.by_lean.keys().collect::<Vec<_>>(), ["000…010 °"]);
+    }
+}

@@ -126,7 +126,11 @@ impl Graph {
         loop {
             (map, rest) = match rest {
                 [] => return Ok(map),
-                [Layer::Conv { geometry, weight, bias }, Layer::BatchNorm { epsilon, weight: gamma, bias: beta, mean, variance }, rest @ ..] => {
+                [
+                    Layer::Conv { geometry, weight, bias },
+                    Layer::BatchNorm { epsilon, weight: gamma, bias: beta, mean, variance },
+                    rest @ ..,
+                ] => {
                     let [gamma, beta, mean, variance] = [gamma, beta, mean, variance].map(|tensor| double(tensor));
                     let factor = gamma / (variance + *epsilon).sqrt();
                     let before = bias.as_ref().map_or_else(|| mean.zeros_like(), double);

@@ -98,7 +98,8 @@ impl Finder for Sdk {
         let Raster { width, height, rgb } = &picture.halves[0];
         let frame = Frame::rgb8(rgb, *width as u32, *height as u32, width * 3)?;
         let faces = self.detector.detect(&frame, &self.search)?;
-        let found = |face: &veriface::Face| Found { rect: face.bounding_box, points: *face.landmarks.points(), score: face.score.0 };
+        let found =
+            |face: &veriface::Face| Found { rect: face.bounding_box, points: *face.landmarks.points(), score: face.score.0 };
         Ok(faces.iter().map(found).collect())
     }
 }

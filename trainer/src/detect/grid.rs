@@ -70,3 +70,35 @@ pub fn sigmoid(x: f32) -> f32 {
 pub fn score(numbers: &[f32; NUMBERS]) -> f32 {
     (sigmoid(numbers[CLASS]) * sigmoid(numbers[OBJECT])).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_means_what_yunets_decoder_reads() {
+        // OpenCV's FaceDetectorYN: centre = (cell + box₀₁) · stride, size = exp(box₂₃) · stride, point = (cell + kps) · stride.
+        let mut numbers = [0.0; NUMBERS];
+        numbers[BOX..BOX + 4].copy_from_slice(&[0.5, -0.25, 2f32.ln(), 0.0]);
+        numbers[POINTS + 2..POINTS + 4].copy_from_slice(&[1.0, 0.5]);
+        let cell = Cell { x: 2.0, y: 1.0, stride: 16.0 };
+        let rect = cell.rect(&numbers);
+        for (got, expected) in [(rect.left, 24.0), (rect.top, 4.0), (rect.right, 56.0), (rect.bottom, 20.0)] {
+            assert!((got - expected).abs() < 1e-4, "{rect:?}");
+        }
+        assert_eq!(cell.points(&numbers)[..2], [Point::new(32.0, 16.0), Point::new(48.0, 24.0)]);
+        // √(½ · ½), and √(1 / (1 + e⁻¹) · ½).
+        assert!((score(&numbers) - 0.5).abs() < 1e-6);
+        numbers[OBJECT] = 1.0;
+        assert!((score(&numbers) - 0.604_59).abs() < 1e-4);
+    }
+
+    #[test]
+    fn cells_follow_one_another_as_in_the_sdk() {
+        let cells = cells(64, 32);
+        assert_eq!(cells.len(), 8 * 4 + 4 * 2 + 2);
+        assert_eq!(cells[9], Cell { x: 1.0, y: 1.0, stride: 8.0 });
+        assert_eq!(cells[32 + 6], Cell { x: 2.0, y: 1.0, stride: 16.0 });
+        assert_eq!(cells[41].centre(), Point::new(32.0, 0.0));
+    }
+}

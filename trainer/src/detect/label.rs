@@ -181,7 +181,9 @@ mod tests {
     #[test]
     fn a_line_that_is_no_label_is_named() {
         let faces = |bbox: &str| {
-            format!(r#"{{"file": "a", "width": 9, "height": 8, "faces": [{{"bbox": {bbox}, "points": [[1,2],[3,2],[2,3],[1,4],[3,4]], "score": 1}}]}}"#)
+            format!(
+                r#"{{"file": "a", "width": 9, "height": 8, "faces": [{{"bbox": {bbox}, "points": [[1,2],[3,2],[2,3],[1,4],[3,4]], "score": 1}}]}}"#
+            )
         };
         let of = |file: &str| format!(r#"{{"file": "{file}", "width": 9, "height": 8, "faces": []}}"#);
         for bad in ["x".into(), "{}".into(), of("../a"), of("/a"), of(""), faces("[5, 1, 1, 6]"), faces("[0, 0, 1e30, 1]")] {

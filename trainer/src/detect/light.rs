@@ -91,3 +91,50 @@ fn noise(raster: &mut Raster, most: i32, rng: &mut ChaCha8Rng) {
         *value = (i32::from(*value) + shift).clamp(0, 255) as u8;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    fn raster() -> Raster {
+        Raster { width: 8, height: 6, rgb: (0..8 * 6 * 3).map(|i| (i * 7 % 256) as u8).collect() }
+    }
+
+    #[test]
+    fn what_never_happens_changes_and_draws_nothing() {
+        let (mut raster, mut rng) = (raster(), ChaCha8Rng::seed_from_u64(1));
+        let before = (raster.clone(), rng.clone());
+        Light { blur: 0.0, exposure: 0.0, grey: 0.0, noise: 0.0 }.vary(&mut raster, &mut rng);
+        assert_eq!((raster, rng), before);
+    }
+
+    #[test]
+    fn grey_is_luma() {
+        // BT.601: 0.299 R + 0.587 G + 0.114 B.
+        let mut one = Raster { width: 2, height: 1, rgb: vec![255, 0, 0, 10, 200, 30] };
+        grey(&mut one);
+        assert_eq!(one.rgb, [77, 77, 77, 124, 124, 124]);
+    }
+
+    #[test]
+    fn a_blur_keeps_an_even_area_and_spreads_a_dot() {
+        let mut even = Raster { width: 5, height: 5, rgb: vec![90; 75] };
+        blur(&mut even);
+        assert_eq!(even.rgb, [90; 75]);
+        let mut dot = Raster::black(5, 5);
+        dot.rgb[(2 * 5 + 2) * 3] = 160;
+        blur(&mut dot);
+        let red = |x: usize, y: usize| dot.rgb[(y * 5 + x) * 3];
+        assert_eq!([red(2, 2), red(1, 2), red(2, 3), red(3, 3), red(0, 2)], [40, 20, 20, 10, 0]);
+    }
+
+    #[test]
+    fn noise_stays_within_its_bound() {
+        let (mut varied, before) = (raster(), raster());
+        noise(&mut varied, 5, &mut ChaCha8Rng::seed_from_u64(3));
+        assert!(varied.rgb.iter().zip(&before.rgb).all(|(a, b)| a.abs_diff(*b) <= 5));
+        assert_ne!(varied, before);
+    }
+}

@@ -212,7 +212,8 @@ impl DetectorRun {
         let variation = config.variation();
         let crops = self.crops.as_ref().map_or(&[][..], |crops| &crops.pictures);
         let first = self.state.step * config.batch as u64;
-        let canvases = (0..config.batch as u64).map(|n| scene::canvas(&variation, &self.photos.pictures, crops, config.seed, first + n));
+        let canvases =
+            (0..config.batch as u64).map(|n| scene::canvas(&variation, &self.photos.pictures, crops, config.seed, first + n));
         let canvases: Vec<_> = canvases.collect();
         let pixels: Vec<u8> = canvases.iter().flat_map(|canvas| canvas.raster.rgb.iter().copied()).collect();
 

@@ -112,3 +112,57 @@ fn place<'a>(variation: &Variation, pictures: &'a [Picture], part: [usize; 4], r
     let to_canvas = Similarity { a, b, tx: x - (a * ax - b * ay), ty: y - (b * ax + a * ay) };
     Some(Layer { picture, to_canvas, part })
 }
+
+#[cfg(test)]
+mod tests {
+    use veriface::Rect;
+
+    use super::*;
+    use crate::detect::canvas::Raster;
+    use crate::detect::config::DetectorConfig;
+    use crate::detect::label::{LabelledFace, Labels};
+
+    fn pictures(faces: usize) -> Vec<Picture> {
+        let rgb = (0..120 * 90 * 3).map(|i| (i % 251) as u8).collect();
+        let at = |i: usize| LabelledFace {
+            rect: Rect::new(10.0 + 50.0 * i as f32, 20.0, 40.0 + 50.0 * i as f32, 60.0),
+            points: [(18.0, 35.0), (32.0, 35.0), (25.0, 42.0), (20.0, 50.0), (30.0, 50.0)]
+                .map(|(x, y)| Point::new(x + 50.0 * i as f32, y)),
+        };
+        let faces = (0..faces).map(at).collect();
+        let labels = Labels { file: "drawn".into(), width: 120, height: 90, faces, ignored: vec![] };
+        vec![Picture::new(Raster { width: 120, height: 90, rgb }, labels)]
+    }
+
+    #[test]
+    fn the_number_alone_decides() {
+        let (photos, crops) = (pictures(2), pictures(1));
+        let variation = DetectorConfig::default().variation();
+        let of = |number| canvas(&variation, &photos, &crops, 7, number);
+        for number in 0..20 {
+            assert!(of(number) == of(number));
+        }
+        assert!((1..20).all(|number| of(number) != of(0)));
+    }
+
+    #[test]
+    fn most_canvases_have_a_face_at_an_aimed_height() {
+        let (photos, crops) = (pictures(2), pictures(1));
+        let variation = Variation { lean: 0.0, mosaic: 0.0, paste: 0.0, ..DetectorConfig::default().variation() };
+        let heights: Vec<f32> = (0..200)
+            .flat_map(|number| canvas(&variation, &photos, &crops, 7, number).faces)
+            .map(|face| face.rect.height())
+            .collect();
+        assert!(heights.len() > 180, "{}", heights.len());
+        // The picture must cover most of the canvas, so that its faces are at least 0.9 · 256 / 120 times as high as they were.
+        assert!(heights.iter().all(|height| (40.0 * 1.91..=251.0).contains(height)), "{heights:?}");
+    }
+
+    #[test]
+    fn there_may_be_no_faces_and_no_crops() {
+        let variation = DetectorConfig::default().variation();
+        for number in 0..20 {
+            assert_eq!(canvas(&variation, &pictures(0), &[], 7, number).faces, []);
+        }
+    }
+}

@@ -520,8 +520,9 @@ mod tests {
     #[test]
     fn the_presets_are_valid() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("presets");
-        for file in std::fs::read_dir(folder).expect("the presets") {
-            Config::open(file.expect("a preset").path(), &[]).expect("a valid preset");
+        let files = std::fs::read_dir(folder).expect("the presets").map(|file| file.expect("a preset").path());
+        for file in files.filter(|file| !file.ends_with("detector.toml")) {
+            Config::open(file, &[]).expect("a valid preset");
         }
     }
 }
