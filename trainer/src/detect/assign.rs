@@ -125,18 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn of_equal_boxes_the_surer_cell_is_cheaper() {
-        // One cell's worth of overlap: boxes of half a stride overlap little, so each face gets one cell.
+    fn of_cells_that_fit_equally_the_surer_one_answers() {
+        // At stride 8 alone, boxes of half a stride overlap too little for more than one cell.
         let (cells, mut numbers) = answers(0.5);
         let sure = at(&cells, 3.0, 4.0, 8.0);
         numbers[sure][CLASS] = 3.0;
         numbers[sure][OBJECT] = 3.0;
-        let found = assign(&cells, &numbers, &[face(20.0, 20.0, 44.0, 44.0)], &[]).positives;
-        // At stride 16 boxes are larger and overlap more: −3 ln 4 outweighs any difference of scores but not the level's own rivals.
-        let [one] = found[..] else { panic!("{found:?}") };
-        assert!((one.iou - 256.0 / 576.0).abs() < 1e-5 || cells[one.cell].stride > 8.0, "{one:?}");
-        let only_first: Vec<[f32; NUMBERS]> = numbers[..64].to_vec();
-        let found = assign(&cells[..64], &only_first, &[face(20.0, 20.0, 44.0, 44.0)], &[]).positives;
+        let found = assign(&cells[..64], &numbers[..64], &[face(20.0, 20.0, 44.0, 44.0)], &[]).positives;
         assert_eq!(found.iter().map(|positive| positive.cell).collect::<Vec<_>>(), [sure]);
     }
 
