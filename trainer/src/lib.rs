@@ -4,6 +4,7 @@
 
 pub mod cmd;
 pub mod data;
+pub mod detect;
 pub mod doctor;
 pub mod error;
 pub mod eval;

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod checkpoint;
 pub mod clean;
 pub mod data;
+pub mod detector;
 pub mod doctor;
 pub mod eval;
 pub mod export;

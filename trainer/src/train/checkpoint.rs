@@ -9,6 +9,7 @@ use std::path::Path;
 
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, View};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -21,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::net::Network;
 
 /// Version of the metadata.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 const KEY: &str = "trainer";
 
 /// All of a run that is no tensor.
@@ -77,13 +78,13 @@ impl State {
 }
 
 /// Writes the checkpoint beside `path`, then renames it to `path`.
-pub fn save(path: &Path, state: &State, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+pub fn save(path: &Path, state: &impl Serialize, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
     let tensors = tensors.iter().map(|(name, tensor)| Ok((name.clone(), Stored::of(tensor)?))).collect::<Result<_>>()?;
     replace(path, &bytes(path, state, &tensors)?)
 }
 
 /// The file at `path`, in memory.
-pub(super) fn bytes(path: &Path, state: &State, tensors: &BTreeMap<String, Stored>) -> Result<Vec<u8>> {
+pub(super) fn bytes(path: &Path, state: &impl Serialize, tensors: &BTreeMap<String, Stored>) -> Result<Vec<u8>> {
     let fail = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
     let json = serde_json::to_string(state).map_err(|e| fail(e.to_string()))?;
     let metadata = Some(HashMap::from([(KEY.to_owned(), json)]));
@@ -104,19 +105,35 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Reads what is no tensor.
 pub fn state(path: &Path) -> Result<State> {
-    state_of(path, &std::fs::read(path).map_err(Error::file(path))?)
+    state_as(path)
+}
+
+/// Reads what is no tensor, of a run with a state of its own.
+pub fn state_as<S: DeserializeOwned>(path: &Path) -> Result<S> {
+    parse(path, &std::fs::read(path).map_err(Error::file(path))?)
 }
 
 pub(super) fn state_of(path: &Path, bytes: &[u8]) -> Result<State> {
+    parse(path, bytes)
+}
+
+fn parse<S: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<S> {
     let fail = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| fail(format!("not a checkpoint: {e:?}")))?;
     let json = metadata.metadata().as_ref().and_then(|map| map.get(KEY));
     let json = json.ok_or_else(|| fail("a safetensors file, but not a checkpoint of this trainer".into()))?;
-    let state: State = serde_json::from_str(json).map_err(|e| fail(format!("its state does not read: {e}")))?;
-    if state.format != FORMAT {
-        return Err(fail(format!("its format is {}, this trainer reads {FORMAT}", state.format)));
+    let unread = |e: serde_json::Error| fail(format!("its state does not read: {e}"));
+    let Format { format } = serde_json::from_str(json).map_err(unread)?;
+    if format != FORMAT {
+        return Err(fail(format!("its format is {format}, this trainer reads {FORMAT}")));
     }
-    Ok(state)
+    serde_json::from_str(json).map_err(unread)
+}
+
+/// What every state says first.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
 }
 
 /// The network of a run's folder or checkpoint, as it is evaluated and exported: with the average of its weights where the run keeps one.
@@ -131,10 +148,9 @@ pub fn network(path: &Path) -> Result<(Network, State)> {
 }
 
 /// Fills `tensors` from the file, each of them, in place; a missing one or another shape is an error that names it.
-pub fn load(path: &Path, tensors: &mut BTreeMap<String, Tensor>) -> Result<State> {
+pub fn load(path: &Path, tensors: &mut BTreeMap<String, Tensor>) -> Result<()> {
     let fail = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
     let bytes = std::fs::read(path).map_err(Error::file(path))?;
-    let state = state_of(path, &bytes)?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| fail(format!("not a checkpoint: {e:?}")))?;
     for (name, tensor) in tensors.iter_mut() {
         let stored =
@@ -154,7 +170,7 @@ pub fn load(path: &Path, tensors: &mut BTreeMap<String, Tensor>) -> Result<State
             }
         }
     }
-    Ok(state)
+    Ok(())
 }
 
 /// A tensor's values, row-major, whatever its layout in memory.

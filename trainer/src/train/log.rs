@@ -104,7 +104,7 @@ impl Log {
     }
 
     /// Writes one line.
-    pub fn write(&mut self, line: &Line<'_>) -> Result<()> {
+    pub fn write(&mut self, line: &impl Serialize) -> Result<()> {
         let mut text = serde_json::to_string(line).map_err(|e| Error::data("log", e.to_string()))?;
         text.push('\n');
         self.file.write_all(text.as_bytes()).map_err(Error::file(&self.path))
