@@ -6,11 +6,11 @@ use crate::align::{Chip, align};
 use crate::decide::{Calibration, Decision, FalseMatchRate, Threshold};
 use crate::detect::{Detector, FaceChoice, Search};
 use crate::embed::{Embedding, ModelId, Recogniser, Score};
-use crate::error::{Error, ErrorCode, Result, Which};
+use crate::error::{Error, ErrorCode, Reason, Result, Which};
 use crate::face::{Face, Landmarks};
 use crate::frame::Frame;
 use crate::pack::{Pack, Part, PartKind, SelfTest};
-use crate::quality::{Quality, QualityPolicy, Reason};
+use crate::quality::{Quality, QualityPolicy};
 use crate::template::{Enrolment, Template};
 
 /// The false-match rate that a verifier decides at when nobody says otherwise and the pack carries it: one in ten thousand, the
