@@ -3,7 +3,7 @@
 
     python3 tests/reference/degrade.py LFW OUT
 
-LFW holds pairs.txt and photos/. Of every genuine pair the second photo is copied to OUT and spoilt, one fault each, in turn, at a
+LFW holds pairs.txt and photos/. Of every second genuine pair the second photo is copied to OUT and spoilt, one fault each, in turn, at a
 strength drawn from a generator with a fixed seed; the first photo stays as it is (a link). OUT/pairs.tsv has each genuine pair,
 and between them as many impostor pairs of the same pictures; its fourth column names the fault. Needs numpy and Pillow.
 """
@@ -96,7 +96,7 @@ def main():
     lfw, out = (Path(argument) for argument in sys.argv[1:])
     draw = random.Random(20261125).uniform
     genuine = [line.split("\t") for line in (lfw / "pairs.txt").read_text().splitlines()[1:]]
-    genuine = [fields for fields in genuine if len(fields) == 3]
+    genuine = [fields for fields in genuine if len(fields) == 3][::2]
     firsts, seconds = [], []
     for number, (name, a, b) in enumerate(genuine):
         fault = FAULTS[number % len(FAULTS)]
