@@ -200,7 +200,8 @@ fn eval_prints_the_contract() {
     let gates = &json(&output)["gates"];
     assert_eq!((&gates["pictures"], &gates["crossed"]), (&2.into(), &false.into()));
     let all = &gates["policies"][0]["gates"][0];
-    assert_eq!((&all["reason"], &all["kept"]["fnmr"], &all["kept"]["fmr"]), (&().into(), &0.0.into(), &0.0.into()));
+    let sum = |count: &str| all["refused"][count].as_u64().unwrap() + all["kept"][count].as_u64().unwrap();
+    assert_eq!(["genuine", "false_non_matches", "impostor", "false_matches"].map(sum), [10, 0, 10, 0]);
     let table = place.veriface(&["eval", "--list", "pairs.tsv", "--gates", "--threshold", "0.999"]);
     assert!(String::from_utf8_lossy(&table.stdout).contains("uncertain_detection"));
     std::fs::write(place.path("bad.tsv"), "collins.jpg biden.jpg 1\n").unwrap();
