@@ -338,6 +338,10 @@ impl Verifier {
 
     /// Decides whether a picture shows the person of a template.
     ///
+    /// The threshold's rate was measured between single pictures. A template of several has somewhat more false matches at it, 1.2 to 1.3
+    /// times as many for three (`docs/fusion.md`): where that matters, build the verifier at the next stricter rate, or decide on several
+    /// frames with [`crate::VerifierSession`], which stays below the rate.
+    ///
     /// # Errors
     /// Those of [`Verifier::extract`]; [`ErrorCode::ModelMismatch`] when the template is another model's.
     pub fn verify_template<'f>(&self, template: &Template, probe: impl Into<Frame<'f>>) -> Result<Verification> {

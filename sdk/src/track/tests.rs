@@ -115,7 +115,7 @@ fn each_fault_has_its_word() {
         (Guidance::CentreFace, middle, |q| q.cut_off = 0.3),
         (Guidance::LookStraight, middle, |q| q.pose.yaw = -40.0),
         (Guidance::LookStraight, middle, |q| q.pose.pitch = 35.0),
-        (Guidance::LookStraight, middle, |q| q.pose.roll = 45.0),
+        (Guidance::LookStraight, middle, |q| q.pose.roll = 50.0),
         (Guidance::MoreLight, middle, |q| q.exposure = 20.0),
         (Guidance::LessLight, middle, |q| q.exposure = 240.0),
         (Guidance::UncoverFace, middle, |q| q.detection_score = DetectionScore(0.3)),
