@@ -121,10 +121,36 @@ fn every_camera_format_gives_the_same_embedding() {
     assert_eq!(embedding(&verifier, Frame::bgr8(&swapped, width, height, width as usize * 3).unwrap()), expected);
     let rgba: Vec<u8> = picture.pixels().flat_map(|p| [p[0], p[1], p[2], 7]).collect();
     assert_eq!(embedding(&verifier, Frame::rgba8(&rgba, width, height, width as usize * 4).unwrap()), expected);
-    let turned = DynamicImage::ImageRgb8(picture.clone()).rotate270().into_rgb8();
-    let turned = frame(&turned).with_orientation(Orientation { rotation: Rotation::Clockwise90, mirrored: false });
-    assert_eq!(embedding(&verifier, turned), expected);
+    let row = width as usize;
+    let bgra: Vec<u8> = picture.pixels().flat_map(|p| [p[2], p[1], p[0], 7]).collect();
+    assert_eq!(embedding(&verifier, Frame::bgra8(&bgra, width, height, row * 4).unwrap()), expected);
+    let grey: Vec<u8> = DynamicImage::ImageRgb8(picture.clone()).into_luma8().into_raw();
+    let as_rgb: Vec<u8> = grey.iter().flat_map(|v| [*v; 3]).collect();
+    let as_rgb = embedding(&verifier, Frame::rgb8(&as_rgb, width, height, row * 3).unwrap());
+    assert_eq!(embedding(&verifier, Frame::gray8(&grey, width, height, row).unwrap()), as_rgb);
+    assert!(cosine(&as_rgb, &expected) >= 0.8, "{}", cosine(&as_rgb, &expected));
 
+    // A sensor's buffer in each of CameraX's rotations, and mirrored.
+    let upright = DynamicImage::ImageRgb8(picture.clone());
+    for (degrees, stored) in
+        [(0, upright.clone()), (90, upright.rotate270()), (180, upright.rotate180()), (270, upright.rotate90())]
+    {
+        let rotation = Rotation::from_degrees(degrees).unwrap();
+        let buffer = stored.to_rgb8();
+        assert_eq!(embedding(&verifier, frame(&buffer).with_orientation(Orientation { rotation, mirrored: false })), expected);
+    }
+    let buffer = upright.fliph().into_rgb8();
+    let mirrored = Orientation { rotation: Rotation::None, mirrored: true };
+    assert_eq!(embedding(&verifier, frame(&buffer).with_orientation(mirrored)), expected);
+}
+
+/// opencv/opencv 13526, QuickBirdEng/yuvToMat 5, expo/expo 17524.
+#[test]
+fn every_layout_of_yuv_gives_the_same_embedding() {
+    let Some(verifier) = reference() else { return };
+    let picture = rgb("collins.jpg");
+    let (width, height) = picture.dimensions();
+    let expected = embedding(&verifier, frame(&picture));
     let [y, u, v] = yuv420(&picture);
     let (row, chroma_row) = (width as usize, width.div_ceil(2) as usize);
 
@@ -135,10 +161,28 @@ fn every_camera_format_gives_the_same_embedding() {
     let planar = Frame::yuv420(plane(&y, row), plane(&u, chroma_row), plane(&v, chroma_row), width, height, matrix, range);
     let planar = embedding(&verifier, planar.unwrap());
     assert!(cosine(&planar, &expected) >= 0.99, "{}", cosine(&planar, &expected));
+    // The same samples in every other layout give the same to the bit.
     let vu: Vec<u8> = v.iter().zip(&u).flat_map(|(v, u)| [*v, *u]).collect();
     let pairs = Plane { bytes: &vu, row_stride: chroma_row * 2, pixel_stride: 2 };
     let nv21 = Frame::nv21(plane(&y, row), pairs, width, height, matrix, range).unwrap();
     assert_eq!(embedding(&verifier, nv21), planar);
+    let uv: Vec<u8> = u.iter().zip(&v).flat_map(|(u, v)| [*u, *v]).collect();
+    let (nv21, nv12, i420) = ([&y[..], &vu].concat(), [&y[..], &uv].concat(), [&y[..], &u, &v].concat());
+    let one_buffer = [
+        Frame::nv21_contiguous(&nv21, width, height, row, matrix, range),
+        Frame::nv12_contiguous(&nv12, width, height, row, matrix, range),
+        Frame::i420(&i420, width, height, row, matrix, range),
+    ];
+    for frame in one_buffer {
+        assert_eq!(embedding(&verifier, frame.unwrap()), planar);
+    }
+    // Android's interleaved planes with padded rows, the last of which ends with its last sample.
+    let stride = chroma_row * 2 + 14;
+    let padded: Vec<u8> = uv.chunks(chroma_row * 2).flat_map(|row| [row, &[9; 14]].concat()).collect();
+    let end = padded.len() - 14;
+    let interleaved = |from: usize, to: usize| Plane { bytes: &padded[from..to], row_stride: stride, pixel_stride: 2 };
+    let android = Frame::yuv420(plane(&y, row), interleaved(0, end - 1), interleaved(1, end), width, height, matrix, range);
+    assert_eq!(embedding(&verifier, android.unwrap()), planar);
 }
 
 /// JFIF's full-range BT.601, chroma averaged over 2 × 2.
@@ -238,6 +282,19 @@ fn whatever_changes_embeddings_changes_the_model_id() {
     ids.dedup();
     assert_eq!(ids.len(), 6);
     assert_eq!(with(&|manifest, _| manifest.id = "renamed".into()), pack.model_id());
+}
+
+/// A pack that was made with the defaults of its day must not keep them for ever.
+#[test]
+fn a_pack_stores_only_the_policies_that_differ() {
+    let mut manifest = tiny_pack().manifest().clone();
+    manifest.quality = veriface::QualityPolicies::default();
+    let json = |manifest: &veriface::Manifest| serde_json::from_slice::<serde_json::Value>(&manifest.to_json()).unwrap();
+    assert!(json(&manifest).get("quality").is_none());
+    manifest.quality.verify.max_yaw = 20.0;
+    assert!(json(&manifest)["quality"].get("enrol").is_none());
+    assert_eq!(json(&manifest)["quality"]["verify"]["max_yaw"], 20.0);
+    assert_eq!(veriface::Manifest::from_json(&manifest.to_json()).unwrap(), manifest);
 }
 
 /// deepinsight/insightface 1838.

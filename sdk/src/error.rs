@@ -3,8 +3,12 @@
 //! Numbers are stable across versions and identical in every binding. The hundreds digit is the family, which the command also
 //! uses as its exit code. Errors carry sizes, names and file paths; never pixels and never embeddings.
 
+mod reason;
+
 use std::fmt;
 use std::path::PathBuf;
+
+pub use reason::Reason;
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -187,7 +191,7 @@ pub struct Error {
     detail: String,
     which: Option<Which>,
     file: Option<PathBuf>,
-    reasons: Vec<crate::quality::Reason>,
+    reasons: Vec<Reason>,
 }
 
 impl Error {
@@ -209,7 +213,7 @@ impl Error {
     }
 
     /// The same error with the reasons for which a face was refused.
-    pub fn with_reasons(mut self, reasons: Vec<crate::quality::Reason>) -> Error {
+    pub fn with_reasons(mut self, reasons: Vec<Reason>) -> Error {
         self.reasons = reasons;
         self
     }
@@ -235,7 +239,7 @@ impl Error {
     }
 
     /// Why the face was refused, for [`ErrorCode::PoorQuality`]; empty otherwise.
-    pub fn reasons(&self) -> &[crate::quality::Reason] {
+    pub fn reasons(&self) -> &[Reason] {
         &self.reasons
     }
 

@@ -25,7 +25,7 @@ pub use align::{AlignmentTemplate, Chip, align};
 pub use decide::{Calibration, Decision, FalseMatchRate, GroupRate, Groups, ImpostorTail, Liveness, OperatingPoint, Threshold};
 pub use detect::{Detector, FaceChoice, HeadKind, Search};
 pub use embed::{Embedding, ModelId, Score};
-pub use error::{Error, ErrorCode, Family, Result, Which};
+pub use error::{Error, ErrorCode, Family, Reason, Result, Which};
 pub use face::{DetectionScore, Face, Landmarks};
 pub use frame::{Border, Frame, Limits, Orientation, Photo, Plane, Rotation, YuvMatrix, YuvRange};
 pub use gallery::{Gallery, Match};
@@ -34,7 +34,7 @@ pub use pack::{
     Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance, QualityPolicies,
     RecogniserManifest, SelfTest,
 };
-pub use quality::{Pose, Quality, QualityPolicy, Reason};
+pub use quality::{Pose, Quality, QualityPolicy};
 pub use replace::replace_file;
 pub use session::{Progress, VerifierSession};
 pub use template::{Enrolment, Template};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::align::align;
 use crate::decide::Decision;
-use crate::error::Result;
+use crate::error::{Reason, Result};
 use crate::frame::Frame;
-use crate::quality::{Quality, Reason};
+use crate::quality::Quality;
 use crate::template::{Enrolment, Template};
 use crate::track::{Found, Guidance, Look, Sighting, Track, TrackPolicy};
 use crate::verifier::{Purpose, Verifier};

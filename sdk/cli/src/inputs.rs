@@ -10,7 +10,10 @@ use veriface::{Error, ErrorCode, Limits, Photo, Result};
 
 use crate::{Outcome, describe, print_line, setup::Setup};
 
-const PICTURE_ENDINGS: [&str; 6] = ["jpg", "jpeg", "png", "webp", "bmp", "jfif"];
+/// What in a folder is taken for a picture. Those of formats that are not read are among them, so that they are reported and not passed
+/// over.
+const PICTURE_ENDINGS: [&str; 15] =
+    ["jpg", "jpeg", "jfif", "png", "webp", "bmp", "heic", "heif", "hif", "avif", "gif", "tif", "tiff", "jxl", "jp2"];
 
 #[derive(Args)]
 pub struct Inputs {
@@ -27,7 +30,15 @@ impl Inputs {
     pub fn expand(&self) -> Result<Vec<PathBuf>> {
         let mut pictures = Vec::new();
         for path in &self.pictures {
-            if path.is_dir() { walk(path, &mut pictures)? } else { pictures.push(path.clone()) }
+            if !path.is_dir() {
+                pictures.push(path.clone());
+                continue;
+            }
+            let before = pictures.len();
+            walk(path, &mut pictures)?;
+            if pictures.len() == before {
+                return Err(Error::new(ErrorCode::CannotRead, "the folder holds no picture").in_file(path));
+            }
         }
         if let Some(list) = &self.from {
             let text = std::fs::read_to_string(list).map_err(|e| cannot_read(list, e))?;

@@ -115,6 +115,29 @@ fn one_bad_file_does_not_stop_a_batch() {
     assert_eq!(code(&place.veriface(&["embed", "--from", "list.txt"])), 0);
 }
 
+/// A folder of an iPhone's HEIC photos was passed over without a word.
+#[test]
+fn a_folder_says_what_it_cannot_read() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("phone")).unwrap();
+    let empty = place.veriface(&["embed", "phone"]);
+    assert_eq!(code(&empty), 8);
+    assert!(String::from_utf8_lossy(&empty.stderr).contains("holds no picture"));
+    std::fs::copy(here("hostile/photo.heic"), place.path("phone/IMG_0001.HEIC")).unwrap();
+    assert_eq!(code(&place.veriface(&["embed", "phone"])), 2);
+    std::fs::copy(portrait("collins.jpg"), place.path("phone/a.jpg")).unwrap();
+    let both = place.veriface(&["embed", "phone"]);
+    assert_eq!(code(&both), 9);
+    assert!(String::from_utf8_lossy(&both.stderr).contains("HEIC"));
+}
+
+#[test]
+fn standard_input_is_not_two_pictures() {
+    let output = Place::new().veriface(&["verify", "-", "-", "--threshold", "0.5"]);
+    assert_eq!(code(&output), 8);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be both"));
+}
+
 #[test]
 fn align_writes_chips_and_embeds_them_alike() {
     let place = Place::new();
@@ -172,6 +195,15 @@ fn eval_prints_the_contract() {
         assert!(!report[field].is_null(), "{field}");
     }
     assert_eq!((&report["pairs"], &report["accuracy"], report["folds"].as_array().unwrap().len()), (&20.into(), &1.0.into(), 10));
+
+    let output = place.veriface(&["eval", "--list", "pairs.tsv", "--gates", "--threshold", "0.999", "--json"]);
+    let gates = &json(&output)["gates"];
+    assert_eq!((&gates["pictures"], &gates["crossed"]), (&2.into(), &false.into()));
+    let all = &gates["policies"][0]["gates"][0];
+    let sum = |count: &str| all["refused"][count].as_u64().unwrap() + all["kept"][count].as_u64().unwrap();
+    assert_eq!(["genuine", "false_non_matches", "impostor", "false_matches"].map(sum), [10, 0, 10, 0]);
+    let table = place.veriface(&["eval", "--list", "pairs.tsv", "--gates", "--threshold", "0.999"]);
+    assert!(String::from_utf8_lossy(&table.stdout).contains("uncertain_detection"));
     std::fs::write(place.path("bad.tsv"), "collins.jpg biden.jpg 1\n").unwrap();
     assert_eq!(code(&place.veriface(&["eval", "--list", "bad.tsv"])), 8);
 }

@@ -1,13 +1,15 @@
 //! How well a model tells people apart: the figures of ISO/IEC 19795-1 and of the LFW protocol.
 //!
 //! A [`PairList`] says which pictures to compare, [`evaluate`] turns their embeddings into a [`Report`]. A [`ScoreSet`] gives the
-//! error rates of any genuine and impostor scores; [`calibrate`] turns two of them into the thresholds of a pack.
+//! error rates of any genuine and impostor scores; [`calibrate`] turns two of them into the thresholds of a pack. [`measure_gates`] says
+//! what refusing poor pictures does to them.
 //!
 //! Everywhere a comparison is a match when its score is **at the threshold or above**, as [`crate::Threshold::decide`] does.
 
 mod accuracy;
 mod bootstrap;
 mod calibrate;
+mod gates;
 mod interval;
 mod pairs;
 mod rates;
@@ -16,6 +18,7 @@ mod report;
 pub use accuracy::{CrossValidation, Fold, ThresholdSearch};
 pub use bootstrap::Bootstrap;
 pub use calibrate::calibrate;
+pub use gates::{Band, GateEffect, GateReport, Outcomes, PolicyEffect, measure_gates};
 pub use interval::{Interval, least_measurable_rate, wilson};
 pub use pairs::{Pair, PairList};
 pub use rates::{ErrorRates, ScoreSet};

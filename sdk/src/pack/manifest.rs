@@ -26,8 +26,9 @@ pub struct Manifest {
     /// What scores mean. Without it the pack decides only by a threshold that the caller states.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
-    /// The policies for enrolment and verification, where they differ from the SDK's defaults.
-    #[serde(default)]
+    /// The policies for enrolment and verification. They are stored only where they differ from the SDK's defaults, so that a pack
+    /// follows those when they improve.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub quality: QualityPolicies,
     /// A chip and the embedding it must give, checked at load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,10 +133,10 @@ pub enum ColourOrder {
 #[serde(deny_unknown_fields)]
 pub struct QualityPolicies {
     /// For enrolment.
-    #[serde(default = "QualityPolicy::enrol")]
+    #[serde(default = "QualityPolicy::enrol", skip_serializing_if = "is_enrol")]
     pub enrol: QualityPolicy,
     /// For verification.
-    #[serde(default = "QualityPolicy::verify")]
+    #[serde(default = "QualityPolicy::verify", skip_serializing_if = "is_verify")]
     pub verify: QualityPolicy,
 }
 
@@ -176,6 +177,18 @@ pub struct Provenance {
     /// The training configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<serde_json::Value>,
+}
+
+fn is_default(policies: &QualityPolicies) -> bool {
+    *policies == QualityPolicies::default()
+}
+
+fn is_enrol(policy: &QualityPolicy) -> bool {
+    *policy == QualityPolicy::enrol()
+}
+
+fn is_verify(policy: &QualityPolicy) -> bool {
+    *policy == QualityPolicy::verify()
 }
 
 fn detector_part() -> String {

@@ -53,7 +53,7 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
             serde_json::json!({ "pictures": pictures.len(), "outliers": outliers, "model": verifier.model_id().to_string() }),
         )?;
     } else {
-        print_line(format_args!("enrolled from {} pictures", pictures.len()))?;
+        print_line(format_args!("enrolled from {} picture{}", pictures.len(), if pictures.len() == 1 { "" } else { "s" }))?;
         for outlier in outliers {
             print_line(format_args!("  {} looks unlike the others: is it the same person?", outlier.display()))?;
         }

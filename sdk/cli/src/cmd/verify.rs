@@ -1,13 +1,13 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use veriface::{Result, Template, Which};
+use veriface::{Error, ErrorCode, Result, Template, Which};
 
 use crate::setup::{DecisionRules, Setup};
 use crate::{Outcome, inputs, print_line};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The enrolled side: a picture, or a template made by `veriface enrol`
+    /// The enrolled side: a picture, or a template made by `veriface enrol`; `-` is standard input
     reference: PathBuf,
     /// The picture presented now; `-` is standard input
     probe: PathBuf,
@@ -16,6 +16,9 @@ pub struct Args {
 }
 
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
+    if [&args.reference, &args.probe].iter().all(|path| *path == Path::new("-")) {
+        return Err(Error::new(ErrorCode::InvalidArgument, "standard input is one picture and cannot be both"));
+    }
     let verifier = args.rules.verifier(setup)?;
     let probe = inputs::open(&args.probe).map_err(|e| e.of(Which::Probe).in_file(&args.probe))?;
     let outcome = if args.reference.extension().is_some_and(|ending| ending == "vftemplate") {

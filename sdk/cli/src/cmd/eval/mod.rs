@@ -1,9 +1,11 @@
+mod gates;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use veriface::evaluation::{AtRate, Options, PairList, Report, evaluate};
-use veriface::{Chip, Embedding, Error, ErrorCode, FaceChoice, Photo, Purpose, QualityPolicy, Result, Verifier};
+use veriface::{Chip, Embedding, Error, ErrorCode, FaceChoice, Photo, Purpose, Quality, QualityPolicy, Result, Verifier};
 
 use crate::setup::Setup;
 use crate::{Outcome, inputs, print_line};
@@ -28,6 +30,12 @@ pub struct Args {
     /// Refuse faces that the pack's policy for verification refuses; they count as failures to enrol
     #[arg(long, conflicts_with = "aligned")]
     quality: bool,
+    /// Say what each gate of the pack's policies would refuse, and how those comparisons end
+    #[arg(long, conflicts_with_all = ["aligned", "quality"])]
+    gates: bool,
+    /// The score at which --gates decides; by default the pack's at 1 in 1,000, or else the list's own
+    #[arg(long, value_name = "SCORE", requires = "gates", allow_negative_numbers = true)]
+    threshold: Option<f32>,
 }
 
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
@@ -40,16 +48,24 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     let folder = args.photos.as_deref().or(file.parent()).unwrap_or(Path::new("."));
     let verifier = verifier(setup, args)?;
 
-    let (embeddings, failures) = embed_all(&verifier, args, folder, &list);
+    let Extracted { embeddings, qualities, failures } = extract_all(&verifier, args, folder, &list);
     let report = evaluate(&list, &embeddings, &Options::default())?;
+    let gates = match args.gates {
+        true => Some(gates::measure(&verifier, args.threshold, &list, &qualities, &embeddings, &report)?),
+        false => None,
+    };
     if setup.json {
         let mut object = serde_json::json!(report);
         object["failures"] = serde_json::json!(failures);
         object["pack"] = verifier.pack().manifest().id.clone().into();
         object["mirror"] = verifier.pack().manifest().recogniser.mirror.into();
+        if let Some(gates) = gates {
+            object["gates"] = serde_json::json!(gates);
+        }
         print_line(object)?;
     } else {
         print(&report, &failures)?;
+        gates.map_or(Ok(()), |gates| gates::print(&gates))?;
     }
     Ok(Outcome::Done)
 }
@@ -66,26 +82,29 @@ fn verifier(setup: &Setup, args: &Args) -> Result<Verifier> {
     builder.build()
 }
 
-/// The embedding of each picture of the list, and how many pictures failed by which error.
-fn embed_all(
-    verifier: &Verifier,
-    args: &Args,
-    folder: &Path,
-    list: &PairList,
-) -> (Vec<Option<Embedding>>, BTreeMap<String, usize>) {
+/// What each picture of the list gave, and how many pictures failed by which error.
+struct Extracted {
+    embeddings: Vec<Option<Embedding>>,
+    /// None where no face was found, and of chips.
+    qualities: Vec<Option<Quality>>,
+    failures: BTreeMap<String, usize>,
+}
+
+fn extract_all(verifier: &Verifier, args: &Args, folder: &Path, list: &PairList) -> Extracted {
     let bar = inputs::progress(list.pictures().len(), "pictures");
-    let embed = |picture: &PathBuf| {
+    let extract = |picture: &PathBuf| -> Result<(Embedding, Option<Quality>)> {
         let photo = Photo::open(folder.join(picture))?;
         if args.aligned {
-            return verifier.embed(&Chip::from_aligned(photo.frame().to_upright_rgb())?);
+            return Ok((verifier.embed(&Chip::from_aligned(photo.frame().to_upright_rgb())?)?, None));
         }
-        Ok(verifier.extract(&photo, Purpose::Verify)?.embedding)
+        let extraction = verifier.extract(&photo, Purpose::Verify)?;
+        Ok((extraction.embedding, Some(extraction.quality)))
     };
-    let results: Vec<Result<Embedding>> = list
+    let results: Vec<_> = list
         .pictures()
         .par_iter()
         .map(|picture| {
-            let result = embed(picture);
+            let result = extract(picture);
             bar.inc(1);
             result
         })
@@ -95,7 +114,12 @@ fn embed_all(
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
         *failures.entry(format!("E{} {}", error.code().number(), error.code().name())).or_insert(0) += 1;
     }
-    (results.into_iter().map(Result::ok).collect(), failures)
+    let split = |result: Result<(Embedding, Option<Quality>)>| match result {
+        Ok((embedding, quality)) => (Some(embedding), quality),
+        Err(_) => (None, None),
+    };
+    let (embeddings, qualities) = results.into_iter().map(split).unzip();
+    Extracted { embeddings, qualities, failures }
 }
 
 fn print(report: &Report, failures: &BTreeMap<String, usize>) -> Result<()> {
