@@ -1,6 +1,7 @@
 //! AVX2 with fused multiply-add; int8 by way of i16, whose pairwise products and sums are exact. A block is two registers.
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 
 use super::depthwise::PackingI8;
 use super::{BEYOND, F32Kernels, FinishI8, I8Kernels, LANES, Packing, RowF32, RowI8, SumI8, TileF32, TileI8, portable};
@@ -230,10 +231,18 @@ unsafe fn tile_i8_of<const M: usize>(t: &TileI8) {
                 }
             }
         }
+        // Out of the registers at once: a loop that is not unrolled would otherwise keep the sums in memory from the start.
+        let mut done = [[MaybeUninit::<__m256i>::uninit(); 2]; M];
+        for m in 0..M {
+            for n in 0..2 {
+                _mm256_store_si256(done[m][n].as_mut_ptr(), sums[m][n]);
+            }
+        }
         let load = |numbers: *const f32| [_mm256_loadu_ps(numbers), _mm256_loadu_ps(numbers.add(8))];
         let (scale, negative) = (load(t.finish.scale), load(t.finish.negative));
         for m in 0..M {
-            let scaled = [scaled(sums[m][0], scale[0], negative[0]), scaled(sums[m][1], scale[1], negative[1])];
+            let sums = done[m].map(|half| half.assume_init());
+            let scaled = [scaled(sums[0], scale[0], negative[0]), scaled(sums[1], scale[1], negative[1])];
             if !t.raw.is_null() {
                 _mm256_storeu_ps(t.raw.add(m * LANES), scaled[0]);
                 _mm256_storeu_ps(t.raw.add(m * LANES + 8), scaled[1]);

@@ -1,6 +1,8 @@
 //! AVX-512: f32 with fused multiply-add, int8 with VNNI. A block of sixteen channels is one register.
 
 use std::arch::x86_64::*;
+use std::hint::black_box;
+use std::mem::MaybeUninit;
 
 use super::depthwise::PackingI8;
 use super::{BEYOND, F32Kernels, FinishI8, I8Kernels, LANES, Packing, RowF32, RowI8, SumI8, TileF32, TileI8, portable};
@@ -279,12 +281,19 @@ unsafe fn any_tile_i8<const M: usize, const N: usize>(t: &TileI8, pixel: usize, 
                 }
             }
         }
+        // Out of the registers at once: a loop that is not unrolled would otherwise keep the sums in memory from the start.
+        let mut done = [[MaybeUninit::<__m512i>::uninit(); N]; M];
+        for m in 0..M {
+            for n in 0..N {
+                _mm512_store_si512(done[m][n].as_mut_ptr(), sums[m][n]);
+            }
+        }
         for n in 0..N {
             let scale = _mm512_loadu_ps(t.finish.scale.add(n * LANES));
             let negative = _mm512_loadu_ps(t.finish.negative.add(n * LANES));
             for m in 0..M {
                 let at = n * t.output_block + m * LANES;
-                let scaled = scaled(sums[m][n], scale, negative);
+                let scaled = scaled(done[m][n].assume_init(), scale, negative);
                 if !t.raw.is_null() {
                     _mm512_storeu_ps(t.raw.add(at), scaled);
                     continue;
@@ -352,8 +361,9 @@ unsafe fn pixels_i8<const T: usize>(r: &RowI8, x: usize, end: &FinishI8) {
     // SAFETY: the caller's. Four pixels are read at once, up to three of them behind the window, where weights are zero.
     unsafe {
         // Four pixels of sixteen channels → sixteen channels of four pixels: first whole double words, then bytes in each quarter.
-        let words = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
-        let bytes = _mm512_broadcast_i32x4(_mm_set_epi8(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0));
+        // A compiler that knew the order would take six instructions for these two.
+        let words = black_box(_mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0));
+        let bytes = black_box(_mm512_broadcast_i32x4(_mm_set_epi8(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0)));
         let mut sums = [_mm512_loadu_si512(r.bias.cast()); T];
         let mut weights = r.weights;
         for y in 0..r.height {
