@@ -7,6 +7,8 @@
 //!
 //! int8 gives the same bits with every set: sums are exact in i32, and the steps after them are single IEEE f32 operations in one order.
 
+#![allow(unsafe_code)]
+
 mod dense;
 mod depthwise;
 mod memory;
@@ -23,10 +25,11 @@ mod neon;
 #[cfg(test)]
 mod tests;
 
-pub(super) use dense::{DenseF32, DenseI8, Residual};
-pub(super) use depthwise::{DepthwiseF32, DepthwiseI8};
+pub(super) use dense::{DenseF32, DenseI8, RequantI8, Residual};
+pub(super) use depthwise::{DepthwiseF32, DepthwiseI8, OVERREAD};
 pub(super) use memory::{Memory, numbers, numbers_mut};
 pub(super) use plane::{Plane, Window};
+pub(super) use portable::add as add_i8;
 
 /// Channels of a block.
 pub(super) const LANES: usize = 16;
