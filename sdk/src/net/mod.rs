@@ -9,6 +9,7 @@ mod fuse;
 mod graph;
 mod input;
 mod kernels;
+mod measured;
 mod onnx;
 mod plan;
 mod signature;
@@ -25,6 +26,7 @@ use crate::error::{Error, ErrorCode, Result};
 
 use graph::Graph;
 use kernels::Memory;
+pub use measured::Measured;
 use plan::{Plan, Sets};
 
 /// A graph with one f32 input of a fixed shape and any number of f32 outputs.
