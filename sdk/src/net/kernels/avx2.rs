@@ -269,7 +269,8 @@ fn scaled(sum: __m256i, scale: __m256, negative: __m256) -> __m256 {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn rounded(value: __m256, zero: i32, least: i32) -> __m256i {
-    let held = _mm256_max_ps(_mm256_min_ps(value, _mm256_set1_ps(BEYOND)), _mm256_set1_ps(-BEYOND));
+    // What lies too far below becomes the smallest i32, which is as good.
+    let held = _mm256_min_ps(value, _mm256_set1_ps(BEYOND));
     let whole = _mm256_cvtps_epi32(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(held));
     let least = _mm256_max_epi32(_mm256_add_epi32(whole, _mm256_set1_epi32(zero)), _mm256_set1_epi32(least));
     _mm256_min_epi32(least, _mm256_set1_epi32(255))
