@@ -1,3 +1,4 @@
+mod allocation;
 mod align;
 mod detection;
 mod errors_page;

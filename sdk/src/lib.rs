@@ -30,6 +30,8 @@ pub use face::{DetectionScore, Face, Landmarks};
 pub use frame::{Border, Frame, Limits, Orientation, Photo, Plane, Rotation, YuvMatrix, YuvRange};
 pub use gallery::{Gallery, Match};
 pub use geometry::{Point, Rect, Similarity};
+#[doc(hidden)]
+pub use net::Measured;
 pub use pack::{
     Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance, QualityPolicies,
     RecogniserManifest, SelfTest,

@@ -221,6 +221,12 @@ impl Verifier {
         &self.inner.pack
     }
 
+    /// What runs where, a line for each step: the detector's network and the recogniser's, on our own kernels or on tract. For people to
+    /// read; its form is not a part of the interface.
+    pub fn network_plans(&self) -> [Vec<String>; 2] {
+        [self.inner.detector.plan(), self.inner.recogniser.plan()]
+    }
+
     /// What every embedding and template of this verifier carries.
     pub fn model_id(&self) -> ModelId {
         self.inner.pack.model_id()

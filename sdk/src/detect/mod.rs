@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::face::{DetectionScore, Face, Landmarks};
 use crate::frame::{Border, Frame};
 use crate::geometry::{Rect, Similarity};
-use crate::net::Network;
+use crate::net::{Network, Output};
 use crate::pack::{DetectorManifest, InputForm, Pack};
 
 use head::Candidate;
@@ -113,10 +113,14 @@ impl Detector {
     }
 
     fn candidates(&self, rgb: &[u8], min_score: f32, found: &mut Vec<Candidate>) -> Result<()> {
-        let mut input = Vec::new();
-        self.input.append(rgb, &mut input);
-        let outputs = self.network.run(&input)?;
-        self.head.head().decode(&outputs, self.input.width, self.input.height, min_score, found)
+        let (width, height) = (self.input.width, self.input.height);
+        let decode = |outputs: &[Output]| self.head.head().decode(outputs, width, height, min_score, found);
+        self.network.run(|input| self.input.write(rgb, input), decode)?
+    }
+
+    /// What runs where.
+    pub(crate) fn plan(&self) -> Vec<String> {
+        self.network.describe()
     }
 }
 

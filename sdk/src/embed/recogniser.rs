@@ -36,24 +36,29 @@ impl Recogniser {
     /// # Errors
     /// [`ErrorCode::InvalidEmbedding`], [`ErrorCode::NetworkFailed`], [`ErrorCode::UnusableNetwork`] when the output has another size than the manifest says.
     pub(crate) fn embed(&self, chip: &Chip) -> Result<Embedding> {
-        let mut values = self.output(chip)?;
+        let mut values = vec![0.0; self.embedding_size];
+        self.add_output(chip, &mut values)?;
         if self.mirror {
-            for (value, mirrored) in values.iter_mut().zip(self.output(&chip.mirrored())?) {
-                *value += mirrored;
-            }
+            self.add_output(&chip.mirrored(), &mut values)?;
         }
         Embedding::from_raw(self.model, values)
     }
 
-    fn output(&self, chip: &Chip) -> Result<Vec<f32>> {
-        let mut input = Vec::new();
-        self.input.append(chip.rgb(), &mut input);
-        let output = self.network.run(&input)?.into_iter().next();
-        let values = output.map(|output| output.values).unwrap_or_default();
-        if values.len() != self.embedding_size {
-            let detail = format!("the recogniser gives {} numbers, the manifest says {}", values.len(), self.embedding_size);
-            return Err(Error::new(ErrorCode::UnusableNetwork, detail));
-        }
-        Ok(values)
+    fn add_output(&self, chip: &Chip, sum: &mut [f32]) -> Result<()> {
+        let fill = |input: &mut [f32]| self.input.write(chip.rgb(), input);
+        self.network.run(fill, |outputs| {
+            let values = outputs.first().map_or(&[][..], |output| &output.values);
+            if values.len() != sum.len() {
+                let detail = format!("the recogniser gives {} numbers, the manifest says {}", values.len(), sum.len());
+                return Err(Error::new(ErrorCode::UnusableNetwork, detail));
+            }
+            sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+            Ok(())
+        })?
+    }
+
+    /// What runs where.
+    pub(crate) fn plan(&self) -> Vec<String> {
+        self.network.describe()
     }
 }

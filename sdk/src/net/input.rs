@@ -11,24 +11,28 @@ impl InputForm {
         }
     }
 
-    /// Appends one picture's input: `rgb` holds `width · height` pixels of this form's size, RGB, rows from the top.
-    pub(crate) fn append(&self, rgb: &[u8], input: &mut Vec<f32>) {
+    /// Writes one picture's input: `rgb` holds `width · height` pixels of this form's size, RGB, rows from the top.
+    pub(crate) fn write(&self, rgb: &[u8], input: &mut [f32]) {
         let source = |channel: usize| match self.colour {
             ColourOrder::Rgb => channel,
             ColourOrder::Bgr => 2 - channel,
         };
-        let value = |channel: usize, byte: u8| (f32::from(byte) - self.mean[channel]) * self.scale[channel];
-        input.reserve(rgb.len());
+        let pixels = rgb.as_chunks::<3>().0;
         match self.layout {
             Layout::Nchw => {
-                for channel in 0..3 {
-                    input.extend(rgb.chunks_exact(3).map(|pixel| value(channel, pixel[source(channel)])));
+                for (channel, plane) in input.chunks_exact_mut((self.width * self.height).max(1)).enumerate().take(3) {
+                    let (from, mean, scale) = (source(channel), self.mean[channel], self.scale[channel]);
+                    for (value, pixel) in plane.iter_mut().zip(pixels) {
+                        *value = (f32::from(pixel[from]) - mean) * scale;
+                    }
                 }
             }
             Layout::Nhwc => {
-                input.extend(
-                    rgb.chunks_exact(3).flat_map(|pixel| [0, 1, 2].map(|channel| value(channel, pixel[source(channel)]))),
-                );
+                for (values, pixel) in input.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
+                    for (channel, value) in values.iter_mut().enumerate() {
+                        *value = (f32::from(pixel[source(channel)]) - self.mean[channel]) * self.scale[channel];
+                    }
+                }
             }
         }
     }
@@ -44,8 +48,8 @@ mod tests {
         let form =
             |layout, colour| InputForm { width: 2, height: 1, layout, colour, mean: [1.0, 0.0, 0.0], scale: [2.0, 1.0, 1.0] };
         let fill = |form: InputForm| {
-            let mut input = Vec::new();
-            form.append(&rgb, &mut input);
+            let mut input = [0.0; 6];
+            form.write(&rgb, &mut input);
             input
         };
         assert_eq!(fill(form(Layout::Nchw, ColourOrder::Rgb)), [0.0, 20.0, 2.0, 12.0, 3.0, 13.0]);

@@ -1,22 +1,51 @@
 //! The network runtime: the one room that knows tract.
 //!
-//! A [`Network`] is an ONNX graph at one concrete input shape, optimised and ready to run from any thread.
+//! A [`Network`] is an ONNX graph at one concrete input shape, ready to run from any thread. A graph whose operators all have kernels
+//! here ([`graph`] reads it, [`fuse`] joins what belongs together, [`plan`] lays it out) runs on them without tract; any other runs on
+//! tract as a whole.
 
+mod elementwise;
+mod fuse;
+mod graph;
 mod input;
+mod kernels;
+mod measured;
+mod onnx;
+mod plan;
+mod signature;
+
+#[cfg(test)]
+mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{bail, format_err};
 
 use crate::error::{Error, ErrorCode, Result};
 
+use graph::Graph;
+use kernels::Memory;
+pub use measured::Measured;
+use plan::{Plan, Sets};
+
 /// A graph with one f32 input of a fixed shape and any number of f32 outputs.
 pub(crate) struct Network {
-    plan: Arc<TypedRunnableModel>,
+    runtime: Runtime,
     input_shape: Vec<usize>,
     output_names: Vec<String>,
+}
+
+enum Runtime {
+    /// On our own kernels. A run borrows one of the idle states, or makes the first for a thread more.
+    Kernels { plan: Plan, idle: Mutex<Vec<State>> },
+    Tract { plan: Arc<TypedRunnableModel>, why: String },
+}
+
+/// What a run writes to.
+struct State {
+    arena: Memory,
+    outputs: Vec<Output>,
 }
 
 /// One output of a run, with the name that the ONNX file gives it.
@@ -26,84 +55,109 @@ pub(crate) struct Output {
     pub values: Vec<f32>,
 }
 
-/// What an ONNX file says of itself, read without preparing it to run.
-pub(crate) struct Signature {
-    /// The input's shape as far as the file fixes it; `None` where a dimension is symbolic.
-    pub input_shape: Vec<Option<usize>>,
-    pub output_names: Vec<String>,
-}
-
-impl Signature {
-    /// # Errors
-    /// [`ErrorCode::UnusableNetwork`] when the bytes are not ONNX or the graph has not exactly one input.
-    pub(crate) fn read(onnx: &[u8]) -> Result<Signature> {
-        guarded(|| {
-            let proto = tract_onnx::onnx().proto_model_for_read(&mut &*onnx)?;
-            let graph = proto.graph.as_ref().ok_or_else(|| format_err!("the file has no graph"))?;
-            // Files of IR version 3 list their weights among the inputs as well.
-            let inputs: Vec<_> =
-                graph.input.iter().filter(|input| graph.initializer.iter().all(|weights| weights.name != input.name)).collect();
-            let [input] = inputs[..] else { bail!("the graph has {} inputs, not one", inputs.len()) };
-            Ok(Signature {
-                input_shape: stated_shape(input),
-                output_names: graph.output.iter().map(|o| o.name.clone()).collect(),
-            })
-        })
-    }
-}
-
-fn stated_shape(input: &tract_onnx::pb::ValueInfoProto) -> Vec<Option<usize>> {
-    use tract_onnx::pb::{tensor_shape_proto::dimension, type_proto};
-    let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
-        return Vec::new();
-    };
-    let dimensions = tensor.shape.iter().flat_map(|shape| &shape.dim);
-    dimensions
-        .map(|dim| match dim.value {
-            Some(dimension::Value::DimValue(n)) => usize::try_from(n).ok().filter(|n| *n > 0),
-            _ => None,
-        })
-        .collect()
-}
-
 impl Network {
-    /// Reads and optimises the graph for inputs of this shape.
+    /// Reads the graph and prepares it for inputs of this shape.
     ///
     /// # Errors
     /// [`ErrorCode::UnusableNetwork`] with the runtime's words: not ONNX, an operator that is not supported, a shape that does not fit.
     pub(crate) fn load(onnx: &[u8], input_shape: &[usize]) -> Result<Network> {
-        let signature = Signature::read(onnx)?;
-        let fits = signature.input_shape.len() == input_shape.len()
-            && signature.input_shape.iter().zip(input_shape).all(|(stated, wanted)| stated.is_none_or(|n| n == *wanted));
+        Network::load_for(onnx, input_shape, Some(Sets::best()))
+    }
+
+    /// With these kernels, or on tract alone.
+    fn load_for(onnx: &[u8], input_shape: &[usize], sets: Option<Sets>) -> Result<Network> {
+        let proto = guarded(|| signature::parse(onnx))?;
+        let (stated, name) = guarded(|| {
+            let input = signature::input(signature::graph(&proto)?)?;
+            Ok((signature::stated_shape(input), &input.name))
+        })?;
+        let fits =
+            stated.len() == input_shape.len() && stated.iter().zip(input_shape).all(|(stated, wanted)| stated.is_none_or(|n| n == *wanted));
         if !fits {
-            let stated: Vec<String> = signature.input_shape.iter().map(|d| d.map_or("?".into(), |n| n.to_string())).collect();
+            let stated: Vec<String> = stated.iter().map(|d| d.map_or("?".into(), |n| n.to_string())).collect();
             let detail = format!("the graph takes an input of [{}], not {input_shape:?}", stated.join(", "));
             return Err(Error::new(ErrorCode::UnusableNetwork, detail));
         }
-        let plan = guarded(|| {
-            tract_onnx::onnx()
-                .model_for_read(&mut &*onnx)?
-                .with_input_fact(0, f32::fact(input_shape).into())?
-                .into_optimized()?
-                .into_runnable()
+        let ours = guarded(|| {
+            let graph = signature::graph(&proto)?;
+            let sets = sets.ok_or_else(|| "asked for".to_string());
+            Ok(sets.and_then(|sets| Plan::new(Graph::import(graph, name, input_shape)?, sets)))
         })?;
-        Ok(Network { plan, input_shape: input_shape.to_vec(), output_names: signature.output_names })
+        let output_names = guarded(|| Ok(signature::graph(&proto)?.output.iter().map(|o| o.name.clone()).collect()))?;
+        let runtime = match ours {
+            Ok(plan) => Runtime::Kernels { plan, idle: Mutex::default() },
+            Err(why) => {
+                let plan = guarded(|| {
+                    tract_onnx::onnx()
+                        .model_for_proto_model(&proto)?
+                        .with_input_fact(0, f32::fact(input_shape).into())?
+                        .into_optimized()?
+                        .into_runnable()
+                })?;
+                Runtime::Tract { plan, why }
+            }
+        };
+        Ok(Network { runtime, input_shape: input_shape.to_vec(), output_names })
     }
 
-    /// Runs the graph on one input, in the order of the input's axes; outputs come in the file's order.
+    /// Runs the graph on what `fill` writes, in the order of the input's axes; `read` gets the outputs in the file's order.
+    /// On our own kernels nothing is allocated once as many runs have gone on at the same time as ever will.
     ///
     /// # Errors
-    /// [`ErrorCode::NetworkFailed`] when the input's length does not fit or the runtime fails.
-    pub(crate) fn run(&self, input: &[f32]) -> Result<Vec<Output>> {
-        let failed = |why: String| Error::new(ErrorCode::NetworkFailed, why);
-        let input = Tensor::from_shape(&self.input_shape, input).map_err(|e| failed(format!("{e:#}")))?;
-        let outputs = self.plan.run(tvec!(input.into())).map_err(|e| failed(format!("{e:#}")))?;
-        let read = |(index, value): (usize, &TValue)| -> TractResult<Output> {
+    /// [`ErrorCode::NetworkFailed`] when the runtime fails.
+    pub(crate) fn run<R>(&self, fill: impl FnOnce(&mut [f32]), read: impl FnOnce(&[Output]) -> R) -> Result<R> {
+        match &self.runtime {
+            Runtime::Kernels { plan, idle } => {
+                let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let mut state = waiting.unwrap_or_else(|| self.state(plan));
+                plan.run(&mut state.arena, fill);
+                for (at, output) in state.outputs.iter_mut().enumerate() {
+                    output.values.copy_from_slice(plan.output(&state.arena, at).1);
+                }
+                let result = read(&state.outputs);
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(state);
+                Ok(result)
+            }
+            Runtime::Tract { plan, .. } => {
+                let outputs = self.run_tract(plan, fill).map_err(|e| Error::new(ErrorCode::NetworkFailed, format!("{e:#}")))?;
+                Ok(read(&outputs))
+            }
+        }
+    }
+
+    fn state(&self, plan: &Plan) -> State {
+        let arena = plan.arena();
+        let output = |at: usize| {
+            let (shape, values) = plan.output(&arena, at);
+            let name = self.output_names.get(at).cloned().unwrap_or_default();
+            Output { name, shape: shape.to_vec(), values: values.to_vec() }
+        };
+        let outputs = (0..plan.outputs()).map(output).collect();
+        State { arena, outputs }
+    }
+
+    fn run_tract(&self, plan: &Arc<TypedRunnableModel>, fill: impl FnOnce(&mut [f32])) -> TractResult<Vec<Output>> {
+        let mut input = vec![0.0; self.input_shape.iter().product()];
+        fill(&mut input);
+        let outputs = plan.run(tvec!(Tensor::from_shape(&self.input_shape, &input)?.into()))?;
+        let read = |(index, value): (usize, &TValue)| {
             let values = value.cast_to::<f32>()?.try_as_plain_ram()?.as_slice::<f32>()?.to_vec();
             let name = self.output_names.get(index).cloned().unwrap_or_default();
             Ok(Output { name, shape: value.shape().to_vec(), values })
         };
-        outputs.iter().enumerate().map(read).collect::<TractResult<_>>().map_err(|e| failed(format!("{e:#}")))
+        outputs.iter().enumerate().map(read).collect()
+    }
+
+    /// What runs where: a line for each step on our own kernels, or why the graph runs on tract.
+    pub(crate) fn describe(&self) -> Vec<String> {
+        match &self.runtime {
+            Runtime::Kernels { plan, .. } => {
+                let (weights, arena) = plan.bytes();
+                let summary = format!("{} MB of packed weights, {} MB for a run", weights.div_ceil(1 << 20), arena.div_ceil(1 << 20));
+                plan.lines().chain([summary]).collect()
+            }
+            Runtime::Tract { why, .. } => vec![format!("the whole graph on tract: {why}")],
+        }
     }
 }
 
@@ -118,16 +172,4 @@ fn guarded<T>(load: impl FnOnce() -> TractResult<T>) -> Result<T> {
         },
     };
     Err(Error::new(ErrorCode::UnusableNetwork, words))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_that_are_not_onnx_are_refused() {
-        for bytes in [&b""[..], b"hello", &[0xff; 64], &[8, 7, 58, 200]] {
-            assert_eq!(Network::load(bytes, &[1, 3, 112, 112]).err().map(|e| e.code()), Some(ErrorCode::UnusableNetwork));
-        }
-    }
 }

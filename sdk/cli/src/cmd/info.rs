@@ -1,12 +1,16 @@
 use veriface::Result;
 
-use crate::setup::Setup;
+use crate::setup::{FaceRule, Setup};
 use crate::{Outcome, print_line};
 
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Load the networks, and say which of their operators run on which kernels
+    #[arg(long)]
+    plan: bool,
+}
 
-pub fn run(setup: &Setup, _: &Args) -> Result<Outcome> {
+pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     let pack = setup.open_pack()?;
     let manifest = pack.manifest();
     if setup.json {
@@ -15,7 +19,8 @@ pub fn run(setup: &Setup, _: &Args) -> Result<Outcome> {
             .iter()
             .map(|part| serde_json::json!({ "name": part.name, "kind": format!("{:?}", part.kind), "bytes": part.bytes.len(), "sha256": hex(&part.sha256()) }))
             .collect();
-        print_line(serde_json::json!({ "model": pack.model_id().hex(), "manifest": manifest, "parts": parts }))?;
+        let plan = if args.plan { Some(setup.lenient_verifier(FaceRule::Largest)?.network_plans()) } else { None };
+        print_line(serde_json::json!({ "model": pack.model_id().hex(), "manifest": manifest, "parts": parts, "plan": plan }))?;
         return Ok(Outcome::Done);
     }
     print_line(format_args!("{}, made by {}, model {}", manifest.id, manifest.created_by, pack.model_id()))?;
@@ -41,6 +46,15 @@ pub fn run(setup: &Setup, _: &Args) -> Result<Outcome> {
     }
     for licence in &manifest.licences {
         print_line(format_args!("terms: {licence}"))?;
+    }
+    if args.plan {
+        let plans = setup.lenient_verifier(FaceRule::Largest)?.network_plans();
+        for (name, lines) in ["detector", "recogniser"].iter().zip(plans) {
+            print_line(format_args!("{name}:"))?;
+            for line in lines {
+                print_line(format_args!("  {line}"))?;
+            }
+        }
     }
     Ok(Outcome::Done)
 }

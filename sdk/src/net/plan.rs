@@ -1,0 +1,427 @@
+//! A fused graph as steps over one piece of memory.
+
+use std::ops::Range;
+
+use super::elementwise;
+use super::fuse::fuse;
+use super::graph::{Bias, Convolution, ConvolutionI8, Graph, Operator, Scale, Storage, Weights};
+use super::kernels::{
+    DenseF32, DenseI8, DepthwiseF32, DepthwiseI8, F32Kernels, I8Kernels, LANES, Memory, OVERREAD, Plane, RequantI8, Residual, SumI8,
+    Window, numbers, numbers_mut,
+};
+use super::onnx::Unknown;
+
+/// Where a value lies.
+#[derive(Clone, Debug)]
+struct Place {
+    bytes: Range<usize>,
+    /// For maps; a row has none.
+    plane: Option<Plane>,
+    /// What stands in the border of a quantised map; `None` for f32.
+    zero: Option<u8>,
+}
+
+enum Work {
+    Input,
+    Pack,
+    Unpack { pixels: bool },
+    DenseF32(DenseF32),
+    DenseI8(DenseI8),
+    DenseI8ToF32(DenseI8),
+    DepthwiseF32(DepthwiseF32),
+    DepthwiseI8(DepthwiseI8),
+    Affine([Vec<f32>; 3]),
+    Sigmoid,
+    Add,
+    AddI8(SumI8),
+    Pool { window: Window, largest: bool },
+    Upsample { factor: usize },
+    Quantize(Scale),
+    Dequantize(Scale),
+}
+
+struct Step {
+    name: String,
+    word: &'static str,
+    work: Work,
+    inputs: Vec<Place>,
+    output: Place,
+}
+
+/// A whole network on our own kernels.
+pub(super) struct Plan {
+    steps: Vec<Step>,
+    outputs: Vec<(Range<usize>, Vec<usize>)>,
+    arena: usize,
+}
+
+/// The instruction sets that a plan is made for.
+#[derive(Clone, Copy)]
+pub(super) struct Sets {
+    pub f32: &'static F32Kernels,
+    pub i8: &'static I8Kernels,
+}
+
+impl Sets {
+    pub(super) fn best() -> Sets {
+        Sets { f32: F32Kernels::best(), i8: I8Kernels::best() }
+    }
+}
+
+/// Finds room for values while they live.
+#[derive(Default)]
+struct Room {
+    taken: Vec<(Range<usize>, usize)>,
+    end: usize,
+}
+
+impl Room {
+    /// The lowest place that is free, taken until step `last`.
+    fn take(&mut self, bytes: usize, last: usize) -> Range<usize> {
+        let size = bytes.next_multiple_of(64);
+        self.taken.sort_by_key(|(range, _)| range.start);
+        let mut at = 0;
+        for (range, _) in &self.taken {
+            if at + size <= range.start {
+                break;
+            }
+            at = at.max(range.end);
+        }
+        self.taken.push((at..at + size, last));
+        self.end = self.end.max(at + size);
+        at..at + bytes
+    }
+
+    /// Gives back what nobody reads after step `now`.
+    fn leave(&mut self, now: usize) {
+        self.taken.retain(|(_, last)| *last > now);
+    }
+}
+
+impl Plan {
+    /// # Errors
+    /// What we have no kernel for.
+    pub(super) fn new(mut graph: Graph<'_>, sets: Sets) -> Result<Plan, Unknown> {
+        fuse(&mut graph);
+        let count = graph.nodes.len();
+        let mut last = vec![None; count];
+        for output in &graph.outputs {
+            last[output.node] = Some(usize::MAX);
+        }
+        // A map that is an output is unpacked behind everything else.
+        for node in (0..count).rev() {
+            if last[node].is_some() {
+                for input in graph.nodes[node].inputs.clone() {
+                    last[input] = last[input].max(Some(node));
+                }
+            }
+        }
+        let (mut room, mut places, mut steps) = (Room::default(), vec![None; count], Vec::new());
+        for node in 0..count {
+            let Some(until) = last[node] else { continue };
+            let place = place(&graph, node, until, &mut room);
+            let inputs: Option<Vec<Place>> = graph.nodes[node].inputs.iter().map(|input| places[*input].clone()).collect();
+            let inputs = inputs.ok_or("a value before it is made")?;
+            let here = &graph.nodes[node];
+            let work = work(&here.operator, &inputs, &place, sets).map_err(|why| format!("{}: {why}", here.name))?;
+            room.leave(node);
+            places[node] = Some(place.clone());
+            steps.push(Step { name: here.name.clone(), word: here.operator.word(), work, inputs, output: place });
+        }
+        let mut outputs = Vec::new();
+        for output in &graph.outputs {
+            let from = places[output.node].clone().ok_or("an output that nothing makes")?;
+            if from.zero.is_some() {
+                return Err("a quantised output".into());
+            }
+            let length = graph.nodes[output.node].storage.len() * size_of::<f32>();
+            let bytes = match from.plane {
+                Some(plane) if plane.height * plane.width > 1 || plane.border > 0 => {
+                    let to = Place { bytes: room.take(length, usize::MAX), plane: None, zero: None };
+                    let bytes = to.bytes.clone();
+                    let work = Work::Unpack { pixels: false };
+                    steps.push(Step { name: "output".into(), word: "layout", work, inputs: vec![from], output: to });
+                    bytes
+                }
+                _ => from.bytes.start..from.bytes.start + length,
+            };
+            outputs.push((bytes, output.dims.clone()));
+        }
+        Ok(Plan { steps, outputs, arena: room.end + OVERREAD })
+    }
+
+    /// Memory for a run, to be used again.
+    pub(super) fn arena(&self) -> Memory {
+        Memory::zeroed(self.arena)
+    }
+
+    /// Runs on what `fill` writes into the input.
+    pub(super) fn run(&self, arena: &mut Memory, fill: impl FnOnce(&mut [f32])) {
+        let memory = arena.view_mut::<u8>();
+        let mut fill = Some(fill);
+        for step in &self.steps {
+            let (before, rest) = memory.split_at_mut(step.output.bytes.start);
+            let (output, after) = rest.split_at_mut(step.output.bytes.len());
+            let end = step.output.bytes.end;
+            let input = |at: usize| {
+                let Some(place) = step.inputs.get(at) else { return &[][..] };
+                match place.bytes.start >= end {
+                    true => &after[place.bytes.start - end..place.bytes.end - end],
+                    false => &before[place.bytes.clone()],
+                }
+            };
+            if let Work::Input = step.work {
+                if let Some(fill) = fill.take() {
+                    fill(numbers_mut(output));
+                }
+                continue;
+            }
+            step.run(input, output);
+        }
+    }
+
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs.len()
+    }
+
+    pub(super) fn output<'a>(&'a self, arena: &'a Memory, at: usize) -> (&'a [usize], &'a [f32]) {
+        let (bytes, dims) = &self.outputs[at];
+        (dims, numbers(&arena.view::<u8>()[bytes.clone()]))
+    }
+
+    /// A line for each step: its operator, its name in the file, its output.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        self.steps.iter().filter(|step| !matches!(step.work, Work::Input)).map(|step| {
+            let shape = match step.output.plane {
+                Some(p) => format!("{} × {} × {}", p.channels, p.height, p.width),
+                None => format!("{}", step.output.bytes.len() / size_of::<f32>()),
+            };
+            format!("{:32} {shape:18} {}", step.word, step.name)
+        })
+    }
+
+    /// Bytes of packed weights, and of the memory of one run.
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        let weights = self.steps.iter().map(|step| match &step.work {
+            Work::DenseF32(layer) => layer.bytes(),
+            Work::DenseI8(layer) | Work::DenseI8ToF32(layer) => layer.bytes(),
+            Work::DepthwiseF32(layer) => layer.bytes(),
+            Work::DepthwiseI8(layer) => layer.bytes(),
+            _ => 0,
+        });
+        (weights.sum(), self.arena)
+    }
+}
+
+impl Step {
+    fn run<'a>(&self, input: impl Fn(usize) -> &'a [u8], output: &mut [u8]) {
+        let plane = |at: usize| self.inputs.get(at).and_then(|place| place.plane).unwrap_or(EMPTY);
+        let to = self.output.plane.unwrap_or(EMPTY);
+        let (a, b) = (plane(0), plane(1));
+        let float = |at: usize| numbers::<f32>(input(at));
+        let second = (self.inputs.len() > 1).then_some(1);
+        match &self.work {
+            Work::Input => {}
+            Work::Pack => elementwise::pack(float(0), &to, numbers_mut(output)),
+            Work::Unpack { pixels } => elementwise::unpack(float(0), &a, *pixels, numbers_mut(output)),
+            Work::DenseF32(layer) => layer.run(float(0), second.map(float), numbers_mut(output)),
+            Work::DenseI8(layer) => layer.run(input(0), second.map(&input), output),
+            Work::DenseI8ToF32(layer) => layer.run_raw(input(0), numbers_mut(output)),
+            Work::DepthwiseF32(layer) => layer.run(float(0), numbers_mut(output)),
+            Work::DepthwiseI8(layer) => layer.run(input(0), output),
+            Work::Affine(all) => elementwise::affine((&a, float(0)), (&to, numbers_mut(output)), all.each_ref().map(|v| &v[..])),
+            Work::Sigmoid => elementwise::sigmoid(float(0), numbers_mut(output)),
+            Work::Add => elementwise::add((&a, float(0)), (&b, float(1)), (&to, numbers_mut(output))),
+            Work::AddI8(sum) => elementwise::add_bytes((&a, input(0)), (&b, input(1)), (&to, output), sum),
+            Work::Pool { window, largest } => elementwise::pool((&a, float(0)), (&to, numbers_mut(output)), window, *largest),
+            Work::Upsample { factor } => elementwise::upsample((&a, float(0)), (&to, numbers_mut(output)), *factor),
+            Work::Quantize(s) => elementwise::quantize((&a, float(0)), (&to, output), s.scale, s.zero),
+            Work::Dequantize(s) => elementwise::dequantize((&a, input(0)), (&to, numbers_mut(output)), s.scale, s.zero),
+        }
+        if let Some(plane) = &self.output.plane {
+            match self.output.zero {
+                Some(zero) => plane.fill_border(output, zero),
+                None => plane.fill_border(numbers_mut::<f32>(output), 0.0),
+            }
+        }
+    }
+}
+
+/// In the place of a row's plane.
+const EMPTY: Plane = Plane { channels: 0, height: 0, width: 0, border: 0, lanes: LANES };
+
+/// Room for a node's result, with the border that its readers need.
+fn place(graph: &Graph<'_>, node: usize, last: usize, room: &mut Room) -> Place {
+    let zero = match &graph.nodes[node].operator {
+        Operator::Quantize(scale) => Some(scale.zero),
+        Operator::AddI8(sum) => Some(sum.zero as u8),
+        Operator::ConvolutionI8(c) => match (&c.sum, &c.output) {
+            (Some(sum), _) => Some(sum.zero as u8),
+            (None, output) => output.map(|scale| scale.zero),
+        },
+        _ => None,
+    };
+    let Storage::Map { channels, height, width } = graph.nodes[node].storage else {
+        let bytes = graph.nodes[node].storage.len() * size_of::<f32>();
+        return Place { bytes: room.take(bytes, last), plane: None, zero };
+    };
+    let readers = graph.readers(node);
+    let window = |reader: usize| match &graph.nodes[reader].operator {
+        Operator::Convolution(c) => Some((c.window, c.depthwise)),
+        Operator::ConvolutionI8(c) => Some((c.convolution.window, c.convolution.depthwise)),
+        _ => None,
+    };
+    let border = |reader: &usize| match (window(*reader), graph.nodes[*reader].storage) {
+        (Some((window, _)), Storage::Map { height: high, width: wide, .. }) if graph.nodes[*reader].inputs[0] == node => {
+            window.border((height, width), (high, wide))
+        }
+        _ => 0,
+    };
+    let border = readers.iter().map(border).max().unwrap_or(0);
+    let first = |reader: &usize| {
+        let dense = window(*reader).is_some_and(|(_, depthwise)| !depthwise);
+        dense && graph.nodes[*reader].inputs == [node]
+    };
+    let is_output = graph.outputs.iter().any(|output| output.node == node);
+    let few = channels <= 4 && !is_output && !readers.is_empty();
+    let lanes = match graph.nodes[node].operator {
+        Operator::Pack if few && readers.iter().all(|r| first(r) || matches!(graph.nodes[*r].operator, Operator::Quantize(_))) => {
+            channels
+        }
+        Operator::Quantize(_) if few && readers.iter().all(first) => 4,
+        _ => LANES,
+    };
+    let plane = Plane { channels, height, width, border, lanes };
+    let bytes = if zero.is_some() { plane.len() + OVERREAD } else { plane.len() * size_of::<f32>() };
+    Place { bytes: room.take(bytes, last), plane: Some(plane), zero }
+}
+
+fn work(operator: &Operator<'_>, inputs: &[Place], output: &Place, sets: Sets) -> Result<Work, Unknown> {
+    let planes = || {
+        let from = inputs.first().and_then(|place| place.plane).ok_or("a row where a map is needed")?;
+        Ok::<_, Unknown>((from, output.plane.ok_or("a row where a map is needed")?))
+    };
+    let padded = |values: &[f32], rest: f32, to: &Plane| {
+        let lanes = to.blocks() * to.lanes;
+        let mut values = if values.len() == 1 { vec![values[0]; to.channels] } else { values.to_vec() };
+        values.resize(lanes, rest);
+        values
+    };
+    Ok(match operator {
+        Operator::Input => Work::Input,
+        Operator::Pack => Work::Pack,
+        Operator::Unpack { pixels } => Work::Unpack { pixels: *pixels },
+        Operator::Convolution(convolution) => {
+            let (from, to) = planes()?;
+            convolution_f32(convolution, from, to, inputs.get(1).and_then(|place| place.plane), sets.f32)?
+        }
+        Operator::ConvolutionI8(convolution) => {
+            let (from, to) = planes()?;
+            convolution_i8(convolution, from, to, inputs.get(1).and_then(|place| place.plane), sets.i8)?
+        }
+        Operator::Affine { factor, bias } => {
+            let (_, to) = planes()?;
+            Work::Affine([padded(factor, 0.0, &to), padded(bias, 0.0, &to), padded(&[1.0], 1.0, &to)])
+        }
+        Operator::Activation { slope } => {
+            let (_, to) = planes()?;
+            Work::Affine([padded(&[1.0], 1.0, &to), padded(&[0.0], 0.0, &to), padded(slope, 0.0, &to)])
+        }
+        Operator::Sigmoid => match (inputs.first().and_then(|place| place.plane), output.plane) {
+            // Number by number, so both must lie alike.
+            (from, to) if from.map(|p| p.border) == to.map(|p| p.border) => Work::Sigmoid,
+            _ => return Err("a sigmoid between maps with different borders".into()),
+        },
+        Operator::Add => planes().map(|_| Work::Add)?,
+        Operator::AddI8(sum) => planes().map(|_| Work::AddI8(*sum))?,
+        Operator::Pool { window, largest } => planes().map(|_| Work::Pool { window: *window, largest: *largest })?,
+        Operator::Upsample { factor } => planes().map(|_| Work::Upsample { factor: *factor })?,
+        Operator::Quantize(scale) => planes().map(|_| Work::Quantize(*scale))?,
+        Operator::Dequantize(scale) => planes().map(|_| Work::Dequantize(*scale))?,
+        Operator::Gone => return Err("a node that was fused".into()),
+    })
+}
+
+fn one_of(values: &[f32], at: usize) -> f32 {
+    if values.len() == 1 { values[0] } else { values.get(at).copied().unwrap_or_default() }
+}
+
+fn convolution_f32(
+    convolution: &Convolution<'_>,
+    from: Plane,
+    to: Plane,
+    residual: Option<Plane>,
+    kernels: &'static F32Kernels,
+) -> Result<Work, Unknown> {
+    let bias = match &convolution.bias {
+        Bias::F32(bias) => bias.clone(),
+        Bias::Whole { numbers, scales } => numbers.iter().enumerate().map(|(at, b)| *b as f32 * one_of(scales, at)).collect(),
+    };
+    let slope = if convolution.slope.is_empty() { vec![1.0; to.channels] } else { convolution.slope.clone() };
+    let factors: Vec<f32> = match &convolution.weights {
+        Weights::F32(_) if convolution.factor.is_empty() => vec![1.0; to.channels],
+        Weights::F32(_) => convolution.factor.clone(),
+        Weights::Whole { scales, .. } => (0..to.channels).map(|at| one_of(scales, at)).collect(),
+    };
+    let [o, i, y, x] = convolution.strides;
+    let place = move |out: usize, input: usize, dy: usize, dx: usize| out * o + input * i + dy * y + dx * x;
+    let weight = |out: usize, input: usize, dy: usize, dx: usize| {
+        let at = place(out, input, dy, dx);
+        let value = match &convolution.weights {
+            Weights::F32(constant) => constant.float(at),
+            Weights::Whole { numbers, .. } => numbers.get(at).map_or(0.0, |w| f32::from(*w)),
+        };
+        value * factors[out]
+    };
+    let shape = (from, to, convolution.window);
+    if convolution.depthwise {
+        return Ok(Work::DepthwiseF32(DepthwiseF32::new(kernels, shape, |c, y, x| weight(c, 0, y, x), &bias, &slope)));
+    }
+    let residual = match convolution.residual {
+        None => None,
+        Some(how) => Some(Residual { plane: residual.ok_or("a residual that is not a map")?, how }),
+    };
+    Ok(Work::DenseF32(DenseF32::new(kernels, shape, weight, &bias, &slope, residual)))
+}
+
+fn convolution_i8(
+    whole: &ConvolutionI8<'_>,
+    from: Plane,
+    to: Plane,
+    residual: Option<Plane>,
+    kernels: &'static I8Kernels,
+) -> Result<Work, Unknown> {
+    let convolution = &whole.convolution;
+    let Weights::Whole { numbers, scales } = &convolution.weights else { return Err("weights that are not quantised".into()) };
+    let bias = match &convolution.bias {
+        Bias::F32(bias) => vec![0; bias.len()],
+        Bias::Whole { numbers, .. } => numbers.clone(),
+    };
+    let scale: Vec<f32> = (0..to.channels)
+        .map(|at| {
+            let product = whole.input.scale * one_of(scales, at);
+            whole.output.map_or(product, |output| product / output.scale)
+        })
+        .collect();
+    let negative: Vec<f32> = match convolution.slope.is_empty() {
+        true => scale.clone(),
+        false => scale.iter().zip(&convolution.slope).map(|(scale, slope)| scale * slope).collect(),
+    };
+    let [o, i, y, x] = convolution.strides;
+    let weight = |out: usize, input: usize, dy: usize, dx: usize| {
+        numbers.get(out * o + input * i + dy * y + dx * x).copied().unwrap_or_default()
+    };
+    let zero = whole.output.map_or(0, |output| output.zero);
+    let requant =
+        RequantI8 { input_zero: whole.input.zero, bias: &bias, scale: &scale, negative: &negative, zero, least: 0 };
+    let shape = (from, to, convolution.window);
+    if convolution.depthwise {
+        return Ok(Work::DepthwiseI8(DepthwiseI8::new(kernels, shape, |c, y, x| weight(c, 0, y, x), &requant)));
+    }
+    let residual = match whole.sum {
+        None => None,
+        Some(how) => Some(Residual { plane: residual.ok_or("a residual that is not a map")?, how }),
+    };
+    let layer = DenseI8::new(kernels, shape, weight, &requant, residual);
+    Ok(if whole.output.is_some() { Work::DenseI8(layer) } else { Work::DenseI8ToF32(layer) })
+}
