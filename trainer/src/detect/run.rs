@@ -232,7 +232,7 @@ impl DetectorRun {
         parts.sum.backward();
         let [loss, object, class, rect, points] =
             [&parts.sum, &parts.object, &parts.class, &parts.rect, &parts.points].map(|part| part.double_value(&[]));
-        let (gradient, lr) = (self.optimiser.gradient_norm(), self.schedule.at(self.state.step));
+        let (gradient, lr) = (self.optimiser.gradient_norm(|_| true), self.schedule.at(self.state.step));
         let positives = targets.positives() as f64 / config.batch as f64;
         let step = Step { loss, object, class, rect, points, positives, gradient, lr };
         let skipped = !(loss.is_finite() && gradient.is_finite());
