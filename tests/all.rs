@@ -1,5 +1,5 @@
-mod allocation;
 mod align;
+mod allocation;
 mod detection;
 mod errors_page;
 mod hostile;

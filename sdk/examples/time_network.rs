@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut fastest = f64::INFINITY;
         for _ in 0..line?.trim().parse::<usize>()? {
             let started = Instant::now();
-            let fill = |input: &mut [f32]| input.iter_mut().enumerate().for_each(|(at, value)| *value = (at % 251) as f32 / 125.0 - 1.0);
+            let fill =
+                |input: &mut [f32]| input.iter_mut().enumerate().for_each(|(at, value)| *value = (at % 251) as f32 / 125.0 - 1.0);
             network.run(fill, |values| first = values.first().copied().unwrap_or_default())?;
             fastest = fastest.min(started.elapsed().as_secs_f64() * 1e3);
         }

@@ -30,7 +30,7 @@ fn trainer(processes: usize, arguments: &[&str]) {
 fn config(folder: &Path, loss: &str) -> String {
     let path = folder.join("run.toml");
     let text = format!(
-        "data = {:?}\nbatch = 8\nbatch_parts = 2\nclass_shards = 2\nloss = \"{loss}\"\nsteps = 6\nlr = 0.01\nlr_warmup = 2\n\
+        "data = {:?}\nbatch = 8\nbatch_parts = 2\nclass_shards = 2\nloss = \"{loss}\"\nsteps = 6\nlr = 0.001\nlr_warmup = 2\n\
          loss_scale = 16.0\nmargin_warmup = 4\nclip_norm = 1.0\nembedding = 32\nthreads = 1\nlog_every = 1\njitter = 0.5\n",
         drawn::set(folder, 5, 4)
     );
@@ -53,7 +53,8 @@ fn two_processes_have_the_losses_of_one() {
         for (one, two) in one.iter().zip(&two) {
             assert!((one - two).abs() <= 2e-4 * one.abs(), "{loss}: {one} in one process, {two} in two");
         }
-        let step = |name: &str| checkpoint::state(&folder.path().join(name).join("last.safetensors")).expect("a checkpoint").position;
+        let step =
+            |name: &str| checkpoint::state(&folder.path().join(name).join("last.safetensors")).expect("a checkpoint").position;
         assert_eq!(step("one"), step("two"));
     }
 }
@@ -64,7 +65,8 @@ fn parts_that_do_not_go_round_are_refused() {
     let config = config(folder.path(), "arcface");
     let arguments = ["--allow-run-as-root", "--oversubscribe", "-n", "2", env!("CARGO_BIN_EXE_trainer"), "train", &config];
     let run = folder.path().join("run").display().to_string();
-    let output = Command::new("mpirun").args(arguments).args(["--folder", &run, "--set", "batch_parts=1"]).output().expect("mpirun");
+    let output =
+        Command::new("mpirun").args(arguments).args(["--folder", &run, "--set", "batch_parts=1"]).output().expect("mpirun");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && text.contains("`batch_parts` is 1 for 2 processes"), "{text}");
 }

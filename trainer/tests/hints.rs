@@ -2,7 +2,6 @@
 
 mod drawn;
 
-
 use std::path::PathBuf;
 
 use tch::{Device, Kind, Tensor};

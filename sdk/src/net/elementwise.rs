@@ -46,11 +46,7 @@ fn rows<A, B>(from: (&Plane, &[A]), to: (&Plane, &mut [B]), mut work: impl FnMut
 }
 
 /// `factor · x + bias`, then times the slope below zero, for each channel.
-pub(super) fn affine(
-    from: (&Plane, &[f32]),
-    to: (&Plane, &mut [f32]),
-    [factor, bias, slope]: [&[f32]; 3],
-) {
+pub(super) fn affine(from: (&Plane, &[f32]), to: (&Plane, &mut [f32]), [factor, bias, slope]: [&[f32]; 3]) {
     let lanes = from.0.lanes;
     rows(from, to, |block, from, to| {
         let channels = block * lanes..(block + 1) * lanes;

@@ -121,7 +121,9 @@ fn quantised_add(graph: &mut Graph<'_>, node: usize) {
         return;
     }
     let [one, two] = graph.nodes[node].inputs[..] else { return };
-    let (Operator::Dequantize(a), Operator::Dequantize(b)) = (&graph.nodes[one].operator, &graph.nodes[two].operator) else { return };
+    let (Operator::Dequantize(a), Operator::Dequantize(b)) = (&graph.nodes[one].operator, &graph.nodes[two].operator) else {
+        return;
+    };
     let (a, b) = (*a, *b);
     let Some(mut reader) = graph.only_reader(node) else { return };
     let relu = match &graph.nodes[reader].operator {
@@ -150,7 +152,12 @@ fn quantised_add(graph: &mut Graph<'_>, node: usize) {
     for (value, dequantised, other, sum) in [(from_a, one, from_b, sum(a, b)), (from_b, two, from_a, sum(b, a))] {
         let alone = graph.only_reader(value) == Some(dequantised) && graph.only_reader(dequantised) == Some(node);
         let Operator::ConvolutionI8(convolution) = &mut graph.nodes[value].operator else { continue };
-        if alone && other < value && convolution.output.is_some() && convolution.sum.is_none() && !convolution.convolution.depthwise {
+        if alone
+            && other < value
+            && convolution.output.is_some()
+            && convolution.sum.is_none()
+            && !convolution.convolution.depthwise
+        {
             convolution.sum = Some(sum);
             graph.nodes[value].inputs.push(other);
             graph.replace(node, value);

@@ -85,15 +85,27 @@ pub(super) enum Operator<'a> {
     /// A planar row as a map.
     Pack,
     /// A map as a row: channel by channel, or pixel by pixel.
-    Unpack { pixels: bool },
+    Unpack {
+        pixels: bool,
+    },
     Convolution(Box<Convolution<'a>>),
     /// Each channel times a factor plus a bias.
-    Affine { factor: Vec<f32>, bias: Vec<f32> },
-    Activation { slope: Vec<f32> },
+    Affine {
+        factor: Vec<f32>,
+        bias: Vec<f32>,
+    },
+    Activation {
+        slope: Vec<f32>,
+    },
     Sigmoid,
     Add,
-    Pool { window: Window, largest: bool },
-    Upsample { factor: usize },
+    Pool {
+        window: Window,
+        largest: bool,
+    },
+    Upsample {
+        factor: usize,
+    },
     Quantize(Scale),
     Dequantize(Scale),
     /// Recognised between quantised values.
@@ -177,7 +189,8 @@ impl<'a> Graph<'a> {
         for node in proto.node.iter().filter(|node| node.op_type != "Constant") {
             import.node(node).map_err(|why| format!("{} {}: {why}", node.op_type, node.name))?;
         }
-        let outputs: Option<Vec<Value>> = proto.output.iter().map(|output| import.values.get(output.name.as_str()).cloned()).collect();
+        let outputs: Option<Vec<Value>> =
+            proto.output.iter().map(|output| import.values.get(output.name.as_str()).cloned()).collect();
         Ok(Graph { nodes: import.nodes, outputs: outputs.ok_or("an output that no node makes")? })
     }
 
@@ -188,7 +201,8 @@ impl<'a> Graph<'a> {
 
     /// The one node that reads a node, when nothing else does.
     pub(super) fn only_reader(&self, node: usize) -> Option<usize> {
-        let mut readers = (node + 1..self.nodes.len()).flat_map(|r| self.nodes[r].inputs.iter().filter(|i| **i == node).map(move |_| r));
+        let mut readers =
+            (node + 1..self.nodes.len()).flat_map(|r| self.nodes[r].inputs.iter().filter(|i| **i == node).map(move |_| r));
         let first = readers.next()?;
         (readers.next().is_none() && self.outputs.iter().all(|output| output.node != node)).then_some(first)
     }
@@ -293,8 +307,7 @@ impl<'a> Import<'a> {
                 let slope = self.need(node, 1)?;
                 let dims = self.value(node, 0)?.dims;
                 // One slope, or one a channel: [C, 1, 1] against [1, C, H, W].
-                let a_channel = dims.len() == 4
-                    && [&[1, dims[1], 1, 1][..], &[dims[1], 1, 1][..]].contains(&&slope.dims[..]);
+                let a_channel = dims.len() == 4 && [&[1, dims[1], 1, 1][..], &[dims[1], 1, 1][..]].contains(&&slope.dims[..]);
                 if slope.len() != 1 && !a_channel {
                     return Err(format!("slopes of {:?}", slope.dims));
                 }
@@ -353,7 +366,8 @@ impl<'a> Import<'a> {
                     return self.each(node, Operator::Dequantize(scale));
                 }
                 let (constant, scales) = (self.need(node, 0)?, self.need(node, 1)?.floats()?);
-                let zeros = self.constant(node, 2)?.map(|zero| zero.whole().ok_or("a zero point that is not whole")).transpose()?;
+                let zeros =
+                    self.constant(node, 2)?.map(|zero| zero.whole().ok_or("a zero point that is not whole")).transpose()?;
                 let axis = Attributes(node).int("axis", 1);
                 let along = scales.len() == 1 || axis == 0 && constant.dims.first() == Some(&scales.len());
                 if !along || zeros.is_some_and(|zeros| zeros.iter().any(|zero| *zero != 0)) {
@@ -420,7 +434,10 @@ impl<'a> Import<'a> {
         let groups = usize::try_from(attributes.int("group", 1)).unwrap_or(0);
         let depthwise = groups != 1;
         let fits = if depthwise { groups == channels && outputs == channels && inputs == 1 } else { inputs == channels };
-        if !fits || attributes.sizes("dilations", 1, 2)? != [1, 1] || !["NOTSET", ""].contains(&attributes.text("auto_pad", "NOTSET")) {
+        if !fits
+            || attributes.sizes("dilations", 1, 2)? != [1, 1]
+            || !["NOTSET", ""].contains(&attributes.text("auto_pad", "NOTSET"))
+        {
             return Err(format!("groups, dilations or padding of a kind that we have not, weights {dims:?}"));
         }
         let (window, [high, across]) = window(&attributes, (tall, wide), (height, width), false)?;
@@ -543,7 +560,11 @@ fn window(
 ) -> Result<(Window, [usize; 2]), Unknown> {
     let (strides, pads) = (attributes.sizes("strides", 1, 2)?, attributes.sizes("pads", 0, 4)?);
     let empty = tall == 0 || wide == 0 || strides[0] == 0;
-    if empty || strides[0] != strides[1] || [pads[0], pads[2]].iter().any(|p| *p >= tall) || [pads[1], pads[3]].iter().any(|p| *p >= wide) {
+    if empty
+        || strides[0] != strides[1]
+        || [pads[0], pads[2]].iter().any(|p| *p >= tall)
+        || [pads[1], pads[3]].iter().any(|p| *p >= wide)
+    {
         return Err(format!("strides {strides:?}, pads {pads:?}"));
     }
     let window = Window { height: tall, width: wide, stride: strides[0], top: pads[0], left: pads[1] };

@@ -38,8 +38,14 @@ pub(crate) struct Network {
 
 enum Runtime {
     /// On our own kernels. A run borrows one of the idle states, or makes the first for a thread more.
-    Kernels { plan: Plan, idle: Mutex<Vec<State>> },
-    Tract { plan: Arc<TypedRunnableModel>, why: String },
+    Kernels {
+        plan: Plan,
+        idle: Mutex<Vec<State>>,
+    },
+    Tract {
+        plan: Arc<TypedRunnableModel>,
+        why: String,
+    },
 }
 
 /// What a run writes to.
@@ -71,8 +77,8 @@ impl Network {
             let input = signature::input(signature::graph(&proto)?)?;
             Ok((signature::stated_shape(input), &input.name))
         })?;
-        let fits =
-            stated.len() == input_shape.len() && stated.iter().zip(input_shape).all(|(stated, wanted)| stated.is_none_or(|n| n == *wanted));
+        let fits = stated.len() == input_shape.len()
+            && stated.iter().zip(input_shape).all(|(stated, wanted)| stated.is_none_or(|n| n == *wanted));
         if !fits {
             let stated: Vec<String> = stated.iter().map(|d| d.map_or("?".into(), |n| n.to_string())).collect();
             let detail = format!("the graph takes an input of [{}], not {input_shape:?}", stated.join(", "));
@@ -153,7 +159,8 @@ impl Network {
         match &self.runtime {
             Runtime::Kernels { plan, .. } => {
                 let (weights, arena) = plan.bytes();
-                let summary = format!("{} MB of packed weights, {} MB for a run", weights.div_ceil(1 << 20), arena.div_ceil(1 << 20));
+                let summary =
+                    format!("{} MB of packed weights, {} MB for a run", weights.div_ceil(1 << 20), arena.div_ceil(1 << 20));
                 plan.lines().chain([summary]).collect()
             }
             Runtime::Tract { why, .. } => vec![format!("the whole graph on tract: {why}")],

@@ -31,7 +31,8 @@ impl<'a> Attributes<'a> {
     /// `count` sizes, or none of them when the file leaves the attribute away.
     pub(super) fn sizes(&self, name: &str, default: usize, count: usize) -> Result<Vec<usize>, Unknown> {
         let Some(attribute) = self.find(name) else { return Ok(vec![default; count]) };
-        let sizes: Option<Vec<usize>> = attribute.ints.iter().map(|i| usize::try_from(*i).ok().filter(|i| *i < 1 << 16)).collect();
+        let sizes: Option<Vec<usize>> =
+            attribute.ints.iter().map(|i| usize::try_from(*i).ok().filter(|i| *i < 1 << 16)).collect();
         sizes.filter(|sizes| sizes.len() == count).ok_or_else(|| format!("{name} of {:?}", attribute.ints))
     }
 

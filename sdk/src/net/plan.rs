@@ -6,8 +6,8 @@ use super::elementwise;
 use super::fuse::fuse;
 use super::graph::{Bias, Convolution, ConvolutionI8, Graph, Operator, Scale, Storage, Weights};
 use super::kernels::{
-    DenseF32, DenseI8, DepthwiseF32, DepthwiseI8, F32Kernels, I8Kernels, LANES, Memory, OVERREAD, Plane, RequantI8, Residual, SumI8,
-    Window, numbers, numbers_mut,
+    DenseF32, DenseI8, DepthwiseF32, DepthwiseI8, F32Kernels, I8Kernels, LANES, Memory, OVERREAD, Plane, RequantI8, Residual,
+    SumI8, Window, numbers, numbers_mut,
 };
 use super::onnx::Unknown;
 
@@ -285,7 +285,9 @@ fn place(graph: &Graph<'_>, node: usize, last: usize, room: &mut Room) -> Place 
     let is_output = graph.outputs.iter().any(|output| output.node == node);
     let few = channels <= 4 && !is_output && !readers.is_empty();
     let lanes = match graph.nodes[node].operator {
-        Operator::Pack if few && readers.iter().all(|r| first(r) || matches!(graph.nodes[*r].operator, Operator::Quantize(_))) => {
+        Operator::Pack
+            if few && readers.iter().all(|r| first(r) || matches!(graph.nodes[*r].operator, Operator::Quantize(_))) =>
+        {
             channels
         }
         Operator::Quantize(_) if few && readers.iter().all(first) => 4,
@@ -412,8 +414,7 @@ fn convolution_i8(
         numbers.get(out * o + input * i + dy * y + dx * x).copied().unwrap_or_default()
     };
     let zero = whole.output.map_or(0, |output| output.zero);
-    let requant =
-        RequantI8 { input_zero: whole.input.zero, bias: &bias, scale: &scale, negative: &negative, zero, least: 0 };
+    let requant = RequantI8 { input_zero: whole.input.zero, bias: &bias, scale: &scale, negative: &negative, zero, least: 0 };
     let shape = (from, to, convolution.window);
     if convolution.depthwise {
         return Ok(Work::DepthwiseI8(DepthwiseI8::new(kernels, shape, |c, y, x| weight(c, 0, y, x), &requant)));

@@ -82,7 +82,8 @@ fn int8_networks_are_onnxruntimes_and_equal_to_the_bit_on_every_set() {
         for i8 in kernels::I8Kernels::available() {
             let network = Network::load_for(onnx, &[1, 3, 24, 24], Some(Sets { i8, ..Sets::best() })).unwrap();
             let plan = network.describe();
-            let float = plan.iter().filter(|line| ["convolution ", "add ", "depthwise convolution "].iter().any(|w| line.starts_with(w)));
+            let float =
+                plan.iter().filter(|line| ["convolution ", "add ", "depthwise convolution "].iter().any(|w| line.starts_with(w)));
             assert_eq!(float.filter(|line| !line.contains("int8")).count(), 0, "{plan:#?}");
             let fill = |to: &mut [f32]| to.iter_mut().zip(input).for_each(|(to, byte)| *to = (f32::from(*byte) - 128.0) / 128.0);
             let got = network.run(fill, |outputs| outputs[0].values.clone()).unwrap();

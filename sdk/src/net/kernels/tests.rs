@@ -103,7 +103,8 @@ fn dense_f32_of_every_set_is_the_definition() {
         input.fill_border(&mut map, 0.0);
         let taps = window.height * window.width;
         let weights = noise.floats(output.channels * input.channels * taps);
-        let weight = |o: usize, i: usize, y: usize, x: usize| weights[((o * input.channels + i) * window.height + y) * window.width + x];
+        let weight =
+            |o: usize, i: usize, y: usize, x: usize| weights[((o * input.channels + i) * window.height + y) * window.width + x];
         let (bias, slope) = (noise.floats(output.channels), noise.floats(output.channels));
         let other = noise.floats(output.len());
         let residual = [None, Some(true), Some(false)][noise.next() as usize % 3].map(|how| Residual { plane: output, how });
@@ -111,14 +112,15 @@ fn dense_f32_of_every_set_is_the_definition() {
         let pixels = inside(&input, &map);
         let added = inside(&output, &other);
         let mut expected = Vec::new();
-        for (o, (y, x)) in (0..output.channels)
-            .flat_map(|o| (0..output.height).flat_map(move |y| (0..output.width).map(move |x| (o, (y, x)))))
+        for (o, (y, x)) in
+            (0..output.channels).flat_map(|o| (0..output.height).flat_map(move |y| (0..output.width).map(move |x| (o, (y, x)))))
         {
             let mut sum = f64::from(bias[o]);
             for (i, t) in (0..input.channels).flat_map(|i| (0..taps).map(move |t| (i, t))) {
                 let (dy, dx) = (t / window.width, t % window.width);
                 let (sy, sx) = (y * window.stride + dy, x * window.stride + dx);
-                if (window.top..window.top + input.height).contains(&sy) && (window.left..window.left + input.width).contains(&sx) {
+                if (window.top..window.top + input.height).contains(&sy) && (window.left..window.left + input.width).contains(&sx)
+                {
                     let pixel = pixels[(i * input.height + sy - window.top) * input.width + sx - window.left];
                     sum += f64::from(pixel) * f64::from(weight(o, i, dy, dx));
                 }
@@ -148,7 +150,8 @@ fn dense_i8_of_every_set_is_equal_to_the_bit() {
         let (input, output, window) = (shape.input_plane(4), shape.output_plane(), shape.window);
         let map: Vec<u8> = (0..input.len()).map(|_| noise.next() as u8).collect();
         let weights = noise.weights(output.channels * input.channels * window.height * window.width);
-        let weight = |o: usize, i: usize, y: usize, x: usize| weights[((o * input.channels + i) * window.height + y) * window.width + x];
+        let weight =
+            |o: usize, i: usize, y: usize, x: usize| weights[((o * input.channels + i) * window.height + y) * window.width + x];
         let bias: Vec<i32> = (0..output.channels).map(|_| (noise.next() % 20000) as i32 - 10000).collect();
         let size = 1.0 / (50.0 * ((input.channels * window.height * window.width) as f32).sqrt());
         let scale: Vec<f32> = (0..output.channels).map(|_| size * (noise.float() + 1.1)).collect();
@@ -191,8 +194,7 @@ fn an_int8_sum_is_the_contracts() {
     let window = Window { height: 1, width: 1, stride: 1, top: 0, left: 0 };
     let quantised = |x: u8, w: i8, bias: i32, m: f32, slope: f32, zero: u8| {
         let mut results = I8Kernels::available().into_iter().map(|kernels| {
-            let numbers =
-                RequantI8 { input_zero: 3, bias: &[bias], scale: &[m], negative: &[m * slope], zero, least: 0 };
+            let numbers = RequantI8 { input_zero: 3, bias: &[bias], scale: &[m], negative: &[m * slope], zero, least: 0 };
             let mut output = vec![0; plane.len()];
             DenseI8::new(kernels, (plane, plane, window), |_, _, _, _| w, &numbers, None).run(&[x; 16], None, &mut output);
             output[0]

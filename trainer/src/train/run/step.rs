@@ -41,8 +41,7 @@ impl Run {
         let step = self.state.step;
         let before = self.statistics();
         self.optimiser.zero_grad();
-        let (loss, mut report, angles) = self.loss(batch, &before)?;
-        loss.backward();
+        let (mut report, angles) = self.backward(batch, &before)?;
         self.share_gradients();
         report.gradient = self.gradient_norm();
         report.lr = self.schedule.at(step);
@@ -70,18 +69,81 @@ impl Run {
         Ok(report)
     }
 
-    /// What to differentiate, the loss's parts, and the angles to the class centres where there are such.
+    /// Leaves the gradients of this process's share of the batch with the weights. Returns the loss's parts, and the angles to the
+    /// class centres where there are such.
     ///
-    /// The losses see the embeddings of the whole batch, from all processes. Their gradient there, which needs no graph further
-    /// down, is what each process carries back through its own part.
-    fn loss(&self, batch: &Batch, statistics: &[(String, Tensor)]) -> Result<(Tensor, Step, Option<Tensor>)> {
+    /// Each part of the batch is normalised by itself, and the running statistics become the mean of what the parts make of them. A
+    /// process with several parts computes them twice, the first time without graph: only then is the loss of them all known.
+    fn backward(&self, batch: &Batch, before: &[(String, Tensor)]) -> Result<(Step, Option<Tensor>)> {
+        let config = &self.state.config;
+        let parts: Vec<&[u8]> =
+            batch.pixels.chunks((batch.pixels.len() * self.group.size()).div_ceil(config.batch_parts).max(1)).collect();
+        let forward = |index: usize| self.part(parts[index], index, parts.len(), before);
+        let mut first =
+            if parts.len() == 1 { vec![forward(0)?] } else { no_grad(|| (0..parts.len()).map(forward).collect::<Result<_>>())? };
+        let own = Tensor::cat(&first.iter().map(|(embeddings, _)| embeddings).collect::<Vec<_>>(), 0).detach();
+        let (mut step, gradient, angles) = self.loss(&own, batch);
+        if self.hints.is_some() {
+            let sum = first
+                .iter()
+                .filter_map(|(_, hint)| hint.as_ref())
+                .fold(Tensor::zeros([], (Kind::Float, self.device)), |sum, hint| sum + hint.detach());
+            step.hint = self.group.sum(sum).double_value(&[]);
+            step.loss += step.hint * config.hint_weight;
+        }
+        let mut moved: Vec<Vec<(String, Tensor)>> = Vec::new();
+        for (index, gradient) in gradient.chunk(parts.len() as i64, 0).into_iter().enumerate() {
+            let (embeddings, hint) = if parts.len() == 1 { first.remove(0) } else { forward(index)? };
+            let mut objective = (embeddings * gradient).sum(Kind::Float);
+            if let Some(hint) = hint {
+                objective += hint * config.hint_weight;
+            }
+            objective.backward();
+            moved.push(self.statistics());
+        }
+        if config.batch_parts > 1 {
+            self.set_statistics(&self.mean_statistics(&moved));
+        }
+        Ok((step, angles))
+    }
+
+    /// Raw embeddings of one part of the batch, and its share of the hints' term.
+    fn part(&self, pixels: &[u8], index: usize, parts: usize, before: &[(String, Tensor)]) -> Result<(Tensor, Option<Tensor>)> {
+        let config = &self.state.config;
+        // libtorch's generator (dropout) restarts from the numbers of step and part, so that its state is part of the checkpoint.
+        let part = (self.group.rank() * parts + index) as i64;
+        let seed = (config.seed as i64).wrapping_mul(1_000_003).wrapping_add(self.state.step as i64);
+        tch::manual_seed(seed.wrapping_add(part.wrapping_mul(1 << 40)));
+        if parts > 1 {
+            self.set_statistics(before);
+        }
+        let chips = input::from_pixels(pixels, config.precision.kind(), self.device);
+        match &self.hints {
+            None => Ok((self.network.forward(&chips, true), None)),
+            Some(hints) => {
+                let (embeddings, term) = hints.forward(&self.network, &chips)?;
+                Ok((embeddings, Some(term / config.batch_parts as f64)))
+            }
+        }
+    }
+
+    fn mean_statistics(&self, moved: &[Vec<(String, Tensor)>]) -> Vec<(String, Tensor)> {
+        let Some((first, others)) = moved.split_first() else { return Vec::new() };
+        let mean = first.iter().enumerate().map(|(index, (name, statistic))| {
+            let sum = others.iter().fold(statistic.shallow_clone(), |sum, other| sum + &other[index].1);
+            (name.clone(), self.group.sum(sum) / self.state.config.batch_parts as f64)
+        });
+        mean.collect()
+    }
+
+    /// The losses on the embeddings of the whole batch, from all processes; the gradient by this process's; the angles.
+    fn loss(&self, own: &Tensor, batch: &Batch) -> (Step, Tensor, Option<Tensor>) {
         let config = &self.state.config;
         let mut step = Step::default();
-        let (own, hints) = self.embeddings(batch, statistics)?;
         let counts: Vec<usize> = vec![config.batch / self.group.size(); self.group.size()];
         let whole = |numbers: &[i64]| self.group.rows(&Tensor::from_slice(numbers), &counts);
         let (identities, indices) = (whole(&batch.identities), whole(&batch.indices));
-        let embeddings = self.group.rows(&own.detach(), &counts).set_requires_grad(true);
+        let embeddings = self.group.rows(own, &counts).detach().set_requires_grad(true);
         let mut sum = embeddings.sum(Kind::Float) * 0.0;
         let mut angles = None;
         let mut value = 0.0;
@@ -108,54 +170,8 @@ impl Run {
         sum.backward();
         let gradient = self.group.sum(embeddings.grad());
         let share = self.group.share(config.batch);
-        let mut objective = (&own * gradient.narrow(0, share.start as i64, share.len() as i64)).sum(Kind::Float);
-        if let Some(term) = hints {
-            step.hint = self.group.sum(term.detach()).double_value(&[]);
-            value += step.hint * config.hint_weight;
-            objective += term * config.hint_weight;
-        }
         step.loss = value;
-        Ok((objective, step, angles))
-    }
-
-    /// Raw embeddings of this process's share of the batch, and its share of the hints' term. Each part of the batch is normalised
-    /// by itself, and the running statistics become the mean of what the parts make of them.
-    fn embeddings(&self, batch: &Batch, statistics: &[(String, Tensor)]) -> Result<(Tensor, Option<Tensor>)> {
-        let config = &self.state.config;
-        let parts = config.batch_parts / self.group.size();
-        let mut embeddings = Vec::with_capacity(parts);
-        let mut hints: Option<Tensor> = None;
-        let mut moved: Vec<Vec<(String, Tensor)>> = Vec::new();
-        for (index, pixels) in batch.pixels.chunks(batch.pixels.len().div_ceil(parts).max(1)).enumerate() {
-            // libtorch's generator (dropout) restarts from the numbers of step and part, so that its state is part of the checkpoint.
-            let part = (self.group.rank() * parts + index) as i64;
-            let seed = (config.seed as i64).wrapping_mul(1_000_003).wrapping_add(self.state.step as i64);
-            tch::manual_seed(seed.wrapping_add(part.wrapping_mul(1 << 40)));
-            let chips = input::from_pixels(pixels, config.precision.kind(), self.device);
-            if index > 0 {
-                self.set_statistics(statistics);
-            }
-            embeddings.push(match &self.hints {
-                None => self.network.forward(&chips, true),
-                Some(of) => {
-                    let (embeddings, term) = of.forward(&self.network, &chips)?;
-                    let term = term / config.batch_parts as f64;
-                    hints = Some(hints.map_or_else(|| term.shallow_clone(), |sum| sum + &term));
-                    embeddings
-                }
-            });
-            if config.batch_parts > 1 {
-                moved.push(self.statistics());
-            }
-        }
-        if let Some((first, others)) = moved.split_first() {
-            let mean = first.iter().enumerate().map(|(index, (name, statistic))| {
-                let sum = others.iter().fold(statistic.shallow_clone(), |sum, other| sum + &other[index].1);
-                (name.clone(), self.group.sum(sum) / config.batch_parts as f64)
-            });
-            self.set_statistics(&mean.collect::<Vec<_>>());
-        }
-        Ok((Tensor::cat(&embeddings, 0), hints))
+        (step, gradient.narrow(0, share.start as i64, share.len() as i64), angles)
     }
 
     /// A copy of what the network keeps and no gradient moves: the running statistics.
