@@ -159,8 +159,11 @@ impl Network {
         match &self.runtime {
             Runtime::Kernels { plan, .. } => {
                 let (weights, arena) = plan.bytes();
+                let (sets, megabytes) = (Sets::best(), |bytes: usize| bytes.div_ceil(1 << 20));
+                let (weights, arena) = (megabytes(weights), megabytes(arena));
+                let (f32, int8) = (sets.f32.name, sets.i8.name);
                 let summary =
-                    format!("{} MB of packed weights, {} MB for a run", weights.div_ceil(1 << 20), arena.div_ceil(1 << 20));
+                    format!("kernels: {f32} in f32, {int8} in int8; {weights} MB of packed weights, {arena} MB for a run");
                 plan.lines().chain([summary]).collect()
             }
             Runtime::Tract { why, .. } => vec![format!("the whole graph on tract: {why}")],

@@ -131,7 +131,7 @@ impl Graph {
                     Layer::BatchNorm { epsilon, weight: gamma, bias: beta, mean, variance },
                     rest @ ..,
                 ] => {
-                    let [gamma, beta, mean, variance] = [gamma, beta, mean, variance].map(|tensor| double(tensor));
+                    let [gamma, beta, mean, variance] = [gamma, beta, mean, variance].map(double);
                     let factor = gamma / (variance + *epsilon).sqrt();
                     let before = bias.as_ref().map_or_else(|| mean.zeros_like(), double);
                     let folded = double(weight) * factor.view([-1, 1, 1, 1]);

@@ -82,7 +82,7 @@ mod tests {
         let mut counter = Counter::default();
         assert_eq!(counter.take().expect("counts"), None);
         for _ in 0..2 {
-            counter.add(counts(&embeddings, &classes, &Tensor::from_slice(&[1i64; 4])));
+            counter.add(counts(&embeddings, &classes, &Tensor::from_slice(&[1i64; 4]), None));
         }
         let angles = counter.take().expect("counts").expect("some");
         let filled: Vec<(usize, u64)> = angles.histogram.iter().copied().enumerate().filter(|(_, count)| *count > 0).collect();

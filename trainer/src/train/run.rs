@@ -119,9 +119,9 @@ impl Run {
                 return Err(fail(format!("its class centres are not those of {teacher}: name its own with --set teacher=…")));
             }
         }
-        run.in_file(&mut tensors);
+        run.gather_classes(&mut tensors);
         checkpoint::load(from, &mut tensors)?;
-        run.from_file(&tensors);
+        run.keep_own_classes(&tensors);
         run.optimiser.set_steps(run.state.optimiser_steps);
         Ok(run)
     }
@@ -243,7 +243,7 @@ impl Run {
     /// Writes the checkpoint that the run goes on from.
     pub fn save(&self) -> Result<()> {
         let mut tensors = self.tensors();
-        self.in_file(&mut tensors);
+        self.gather_classes(&mut tensors);
         if !self.group.leads() {
             return Ok(());
         }

@@ -38,7 +38,7 @@ impl Walk {
             }
             LANES / unit
         } else {
-            assert!(input.blocks() == 1 && input.lanes % unit == 0, "a map of a few channels is one block");
+            assert!(input.blocks() == 1 && input.lanes.is_multiple_of(unit), "a map of a few channels is one block");
             offsets.extend((0..window.height).map(|y| y * input.row()));
             window.width * input.lanes / unit
         };
@@ -211,7 +211,8 @@ impl DenseF32 {
         });
     }
 
-    pub(in crate::net) fn is_half(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn is_half(&self) -> bool {
         self.half
     }
 

@@ -8,6 +8,8 @@
 //! int8 gives the same bits with every set: sums are exact in i32, and the steps after them are single IEEE f32 operations in one order.
 
 #![allow(unsafe_code)]
+// Registers of a tile go by their places, in loops of fixed length that the compiler unrolls.
+#![allow(clippy::needless_range_loop)]
 
 mod dense;
 mod depthwise;

@@ -1,7 +1,5 @@
 //! How a feature map lies in memory.
 
-use super::LANES;
-
 /// A map of `channels` × `height` × `width` in blocks of sixteen channels, `[block][y][x][channel]`, each block with a border of
 /// `border` pixels on all sides. A map of a few channels, the network's input, is one block of `lanes` channels instead.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,8 +12,9 @@ pub(in crate::net) struct Plane {
 }
 
 impl Plane {
-    pub(in crate::net) fn blocked(channels: usize, height: usize, width: usize, border: usize) -> Plane {
-        Plane { channels, height, width, border, lanes: LANES }
+    #[cfg(test)]
+    pub(super) fn blocked(channels: usize, height: usize, width: usize, border: usize) -> Plane {
+        Plane { channels, height, width, border, lanes: super::LANES }
     }
 
     pub(in crate::net) fn blocks(&self) -> usize {

@@ -16,7 +16,7 @@ impl Run {
     }
 
     /// Puts the whole class matrix, and the optimiser's memory of it, where this process has its share.
-    pub(super) fn in_file(&self, tensors: &mut BTreeMap<String, Tensor>) {
+    pub(super) fn gather_classes(&self, tensors: &mut BTreeMap<String, Tensor>) {
         let Some((range, whole)) = self.held() else { return };
         for tensor in tensors.iter_mut().filter(|(name, _)| self.is_held(name)).map(|(_, tensor)| tensor) {
             let counts: Vec<usize> = (0..self.group.size()).map(|rank| self.group.at(rank).share(whole).len()).collect();
@@ -25,8 +25,8 @@ impl Run {
         }
     }
 
-    /// Takes this process's share out of what [`Run::in_file`] put there.
-    pub(super) fn from_file(&self, tensors: &BTreeMap<String, Tensor>) {
+    /// Takes this process's share out of what [`Run::gather_classes`] put there.
+    pub(super) fn keep_own_classes(&self, tensors: &BTreeMap<String, Tensor>) {
         let Some((range, _)) = self.held() else { return };
         for (name, own) in self.tensors().into_iter().filter(|(name, _)| self.is_held(name)) {
             if let Some(whole) = tensors.get(&name) {
