@@ -126,8 +126,6 @@ error_codes! {
     UnusableNetwork = 408, "Export the network to ONNX with supported operators; the message names the one that failed.";
     /// The pack's self-test failed: this device computes something other than the pack states.
     SelfTestFailed = 409, "Do not decide on this device; report device, build and pack to the pack's maker.";
-    /// No pack was given and none is built in.
-    NoPack = 410, "Pass `--pack FILE`, set `VERIFACE_PACK`, or open one with `Pack::open`.";
     /// The pack needs a newer SDK.
     PackNeedsNewerSdk = 411, "Update the SDK to the version that the message names.";
 

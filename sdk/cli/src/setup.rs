@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use veriface::{Error, ErrorCode, FaceChoice, FalseMatchRate, Pack, Purpose, QualityPolicy, Result, Score, Verifier};
+use veriface::{FaceChoice, FalseMatchRate, Pack, Purpose, QualityPolicy, Result, Score, Verifier};
 
 #[derive(Args)]
 pub struct Setup {
-    /// The pack with the networks and thresholds
+    /// The pack with the networks and thresholds; by default the one that comes with the command
     #[arg(long, global = true, env = "VERIFACE_PACK", value_name = "FILE")]
     pub pack: Option<PathBuf>,
     /// Print JSON for machines
@@ -19,7 +19,7 @@ impl Setup {
     pub fn open_pack(&self) -> Result<Pack> {
         match &self.pack {
             Some(path) => Pack::open(path),
-            None => Err(Error::new(ErrorCode::NoPack, "")),
+            None => Pack::embedded(),
         }
     }
 

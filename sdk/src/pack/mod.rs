@@ -3,6 +3,7 @@
 //! `docs/pack-format.md` describes the bytes. A pack is opened whole or not at all: every part is hashed before any is used.
 
 mod container;
+mod embedded;
 mod manifest;
 
 use std::path::Path;

@@ -1,0 +1,21 @@
+//! The pack that comes with the crate.
+
+use super::Pack;
+use crate::error::Result;
+
+/// Written by `trainer pack`; `docs/default-pack.md` has the commands, the data and the figures.
+const BYTES: &[u8] = include_bytes!("default.vfpack");
+
+impl Pack {
+    /// The small default: detector and recogniser of our own, int8 where it serves, with thresholds. A program that does not call
+    /// this does not carry its bytes.
+    ///
+    /// **Its weights were trained on research data and learnt from teachers without a commercial licence**: its manifest's licences
+    /// say what that means for a product.
+    ///
+    /// # Errors
+    /// As [`Pack::from_bytes`]; a test of the crate opens it.
+    pub fn embedded() -> Result<Pack> {
+        Pack::from_bytes(BYTES)
+    }
+}
