@@ -1,5 +1,6 @@
 mod align;
 mod allocation;
+mod default_pack;
 mod detection;
 mod errors_page;
 mod hostile;
