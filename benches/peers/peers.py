@@ -17,7 +17,8 @@ import time
 import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
-PEERS = ["numpy", "onnx", "onnxruntime==1.32.0", "openvino==2026.4.0", "ncnn==1.0.20261020", "pnnx", "MNN==3.6.0"]
+PEERS = ["numpy", "onnx", "onnxruntime==1.32.0",
+         "openvino==2026.4.1", "ncnn==1.0.20261020", "pnnx", "MNN==3.6.1"]
 ONE_THREAD = {name: "1" for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]}
 NETWORKS = ["lmobilenete", "mobilefacenet", "half"]
 

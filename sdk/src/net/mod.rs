@@ -158,12 +158,9 @@ impl Network {
     pub(crate) fn describe(&self) -> Vec<String> {
         match &self.runtime {
             Runtime::Kernels { plan, .. } => {
-                let (weights, arena) = plan.bytes();
-                let (sets, megabytes) = (Sets::best(), |bytes: usize| bytes.div_ceil(1 << 20));
-                let (weights, arena) = (megabytes(weights), megabytes(arena));
-                let (f32, int8) = (sets.f32.name, sets.i8.name);
-                let summary =
-                    format!("kernels: {f32} in f32, {int8} in int8; {weights} MB of packed weights, {arena} MB for a run");
+                let ((weights, arena), (f32, i8)) = (plan.bytes(), plan.kernels());
+                let [weights, arena] = [weights, arena].map(|bytes| bytes.div_ceil(1 << 20));
+                let summary = format!("f32 on {f32}, int8 on {i8}; {weights} MiB of packed weights, {arena} MiB for a run");
                 plan.lines().chain([summary]).collect()
             }
             Runtime::Tract { why, .. } => vec![format!("the whole graph on tract: {why}")],

@@ -53,6 +53,7 @@ pub(super) struct Plan {
     steps: Vec<Step>,
     outputs: Vec<(Range<usize>, Vec<usize>)>,
     arena: usize,
+    sets: Sets,
 }
 
 /// The instruction sets that a plan is made for.
@@ -147,7 +148,7 @@ impl Plan {
             };
             outputs.push((bytes, output.dims.clone()));
         }
-        Ok(Plan { steps, outputs, arena: room.end + OVERREAD })
+        Ok(Plan { steps, outputs, arena: room.end + OVERREAD, sets })
     }
 
     /// Memory for a run, to be used again.
@@ -198,6 +199,11 @@ impl Plan {
             };
             format!("{:32} {shape:18} {}", step.word, step.name)
         })
+    }
+
+    /// The names of the kernels for f32 and int8.
+    pub(super) fn kernels(&self) -> (&'static str, &'static str) {
+        (self.sets.f32.name, self.sets.i8.name)
     }
 
     /// Bytes of packed weights, and of the memory of one run.

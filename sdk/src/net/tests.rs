@@ -49,8 +49,10 @@ fn published_networks_are_what_tract_computes() {
             assert_eq!(got.len(), expected.len());
             for (got, expected) in got.iter().zip(&expected) {
                 assert_eq!((&got.0, &got.1), (&expected.0, &expected.1));
+                // YuNet's objectness of noise is below what tract's sigmoid resolves.
+                let largest = got.2.iter().zip(&expected.2).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 let cosine = cosine(&got.2, &expected.2);
-                assert!(cosine > 0.999_99, "{name} {} on {}: {cosine}", got.0, f32.name);
+                assert!(cosine > 0.999_99 || largest < 1e-6, "{name} {} on {}: {cosine}, {largest}", got.0, f32.name);
             }
             assert_eq!(outputs(&network), got, "a second run differs");
         }
