@@ -147,7 +147,6 @@ pub(in crate::net) struct DenseF32 {
 
 impl DenseF32 {
     /// `weight(output channel, input channel, y, x)`; `bias` and `slope` have a value for each output channel.
-    #[allow(clippy::too_many_arguments)]
     pub(in crate::net) fn new(
         kernels: &'static F32Kernels,
         (input, output, window): (Plane, Plane, Window),
