@@ -208,7 +208,7 @@ mod tests {
         values.push(100.0);
         let histogram = histogram(&values);
         let high = |method| histogram.step(method, 99.99).scale * 255.0;
-        assert_eq!(high(Method::Minmax), 100.0);
+        assert!((high(Method::Minmax) - 100.0).abs() < 1e-3, "{}", high(Method::Minmax));
         assert!((0.99..1.2).contains(&high(Method::Percentile)), "{}", high(Method::Percentile));
         assert!((0.99..3.0).contains(&high(Method::Entropy)), "{}", high(Method::Entropy));
         // One value at 100 clipped to h costs (100 − h)², and 200,000 rounded ones h²/255²/12 each: the least lies near
