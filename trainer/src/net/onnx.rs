@@ -155,13 +155,11 @@ fn read(node: &NodeProto, weights: &HashMap<&str, &TensorProto>, kind: Kind) -> 
         "Sigmoid" => (Operator::Sigmoid, 1),
         "Add" => (Operator::Add, 2),
         "MaxPool" => {
-            let even = integers("pads", &[0; 4]) == [0; 4] && integers("dilations", &[1, 1]) == [1, 1];
-            let ([high, wide], [down, right], true, true) = (
-                integers("kernel_shape", &[]).as_slice(),
-                integers("strides", &[1, 1]).as_slice(),
-                even,
-                attribute("ceil_mode").is_none_or(|a| a.i == 0),
-            ) else {
+            let plain = integers("pads", &[0; 4]) == [0; 4]
+                && integers("dilations", &[1, 1]) == [1, 1]
+                && attribute("ceil_mode").is_none_or(|a| a.i == 0);
+            let (window, strides) = (integers("kernel_shape", &[]), integers("strides", &[1, 1]));
+            let ([high, wide], [down, right], true) = (window.as_slice(), strides.as_slice(), plain) else {
                 return Err("pooling with pads, dilations or rounding up is not known".into());
             };
             (Operator::MaxPool { kernel: [*high, *wide], stride: [*down, *right] }, 1)
