@@ -30,6 +30,33 @@ fn libtorch_and_tract_compute_the_same_embedding() {
     assert!(error < 1e-4, "{error}");
 }
 
+/// Pooling, enlargement, sums, and the outputs' reordering: YuNet, which has them all.
+#[test]
+fn libtorch_and_tract_find_the_same_faces() {
+    use tract_onnx::prelude::*;
+    let Some(model) = veriface_tests::shared("models/face_detection_yunet_2026may.onnx") else { return };
+    let (height, width) = (64, 96);
+    let pixels: Vec<f32> = (0..3 * height * width).map(|index| (index * 7919 % 251) as f32).collect();
+    let run = || -> TractResult<Vec<Vec<f32>>> {
+        let tract = tract_onnx::onnx().model_for_path(&model)?.with_input_fact(0, f32::fact([1, 3, height, width]).into())?;
+        let input = tract_onnx::prelude::Tensor::from_shape(&[1, 3, height, width], &pixels)?;
+        let outputs = tract.into_optimized()?.into_runnable()?.run(tvec!(input.into()))?;
+        outputs.iter().map(|output| Ok(output.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())).collect()
+    };
+    let expected = run().expect("a network that tract runs");
+    let names = ["cls", "obj", "bbox", "kps"].map(|name| [8, 16, 32].map(|stride| format!("{name}_{stride}"))).concat();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let network = OnnxNetwork::open(&model, Kind::Float).expect("a network");
+    let maps = network.maps(&tch::Tensor::from_slice(&pixels).view([1, 3, height as i64, width as i64]), &names);
+    assert_eq!((maps.len(), expected.len()), (12, 12));
+    for (name, expected) in names.iter().zip(expected) {
+        let got = Vec::<f32>::try_from(maps[name].contiguous().view([-1])).expect("floats");
+        assert_eq!(got.len(), expected.len(), "{name}");
+        let far = got.iter().zip(&expected).map(|(a, b)| (a - b).abs() / (1.0 + b.abs())).fold(0.0, f32::max);
+        assert!(far < 1e-3, "{name}: {far}");
+    }
+}
+
 #[test]
 fn forced_layers_learn_the_maps_of_a_network_of_the_same_shape() {
     let Some(model) = veriface_tests::shared("models/mobilefacenet_y1_128d.onnx") else { return };

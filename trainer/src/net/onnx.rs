@@ -25,7 +25,16 @@ enum Operator {
     },
     Prelu(Tensor),
     Relu,
+    Sigmoid,
     Add,
+    MaxPool {
+        kernel: [i64; 2],
+        stride: [i64; 2],
+    },
+    /// Every value twice as often in both directions.
+    Double,
+    Transpose(Vec<i64>),
+    Reshape(Vec<i64>),
     Flatten,
     /// `x · weightᵀ + bias`.
     Linear {
@@ -34,6 +43,9 @@ enum Operator {
     },
 }
 
+/// What it knows.
+const OPERATORS: &str = "Conv, PRelu, Relu, Sigmoid, Add, MaxPool, Resize ×2, Transpose, Reshape, Flatten and Gemm";
+
 #[derive(Debug)]
 struct Node {
     operator: Operator,
@@ -41,7 +53,7 @@ struct Node {
     output: String,
 }
 
-/// An ONNX network of Conv, PRelu, Relu, Add, Flatten and Gemm, one input.
+/// An ONNX network of [`OPERATORS`], one input.
 #[derive(Debug)]
 pub struct OnnxNetwork {
     input: String,
@@ -101,6 +113,14 @@ fn run(operator: &Operator, inputs: &[Tensor]) -> Tensor {
         }
         Operator::Prelu(slope) => xs.prelu(slope),
         Operator::Relu => xs.relu(),
+        Operator::Sigmoid => xs.sigmoid(),
+        Operator::MaxPool { kernel, stride } => xs.max_pool2d(kernel, stride, [0, 0], [1, 1], false),
+        Operator::Double => match xs.size().as_slice() {
+            [_, _, height, width] => xs.upsample_nearest2d([2 * height, 2 * width], None, None),
+            _ => xs.shallow_clone(),
+        },
+        Operator::Transpose(order) => xs.permute(order),
+        Operator::Reshape(shape) => xs.reshape(shape),
         Operator::Add => inputs.iter().skip(1).fold(xs.shallow_clone(), |sum, term| sum + term),
         Operator::Flatten => xs.flatten(1, -1),
         Operator::Linear { weight, bias } => xs.linear(weight, bias.as_ref()),
@@ -132,12 +152,40 @@ fn read(node: &NodeProto, weights: &HashMap<&str, &TensorProto>, kind: Kind) -> 
         }
         "PRelu" => (Operator::Prelu(needed(1)?.flatten(0, -1)), 1),
         "Relu" => (Operator::Relu, 1),
+        "Sigmoid" => (Operator::Sigmoid, 1),
         "Add" => (Operator::Add, 2),
+        "MaxPool" => {
+            let plain = integers("pads", &[0; 4]) == [0; 4]
+                && integers("dilations", &[1, 1]) == [1, 1]
+                && attribute("ceil_mode").is_none_or(|a| a.i == 0);
+            let (window, strides) = (integers("kernel_shape", &[]), integers("strides", &[1, 1]));
+            let ([high, wide], [down, right], true) = (window.as_slice(), strides.as_slice(), plain) else {
+                return Err("pooling with pads, dilations or rounding up is not known".into());
+            };
+            (Operator::MaxPool { kernel: [*high, *wide], stride: [*down, *right] }, 1)
+        }
+        "Resize" => {
+            let says = |name: &str, value: &[u8]| attribute(name).is_some_and(|a| a.s == value);
+            let nearest = says("mode", b"nearest")
+                && says("nearest_mode", b"floor")
+                && says("coordinate_transformation_mode", b"asymmetric");
+            let scales = Vec::<f32>::try_from(needed(2)?.to_kind(Kind::Float)).map_err(|e| e.to_string())?;
+            if !nearest || scales != [1.0, 1.0, 2.0, 2.0] {
+                return Err("only enlargement to twice the size by the nearest neighbour is known".into());
+            }
+            (Operator::Double, 1)
+        }
+        "Transpose" => (Operator::Transpose(integers("perm", &[])), 1),
+        "Reshape" => {
+            let shape = node.input.get(1).and_then(|name| weights.get(name.as_str())).and_then(|proto| whole(proto));
+            let shape = shape.filter(|shape| !shape.contains(&0)).ok_or("only reshaping to a stored shape without 0 is known")?;
+            (Operator::Reshape(shape), 1)
+        }
         "Flatten" if attribute("axis").is_none_or(|a| a.i == 1) => (Operator::Flatten, 1),
         "Gemm" if attribute("transB").is_some_and(|a| a.i == 1) && attribute("transA").is_none_or(|a| a.i == 0) => {
             (Operator::Linear { weight: needed(1)?, bias: weight(2).transpose()? }, 1)
         }
-        other => return Err(format!("operator {other} in this form is not known: Conv, PRelu, Relu, Add, Flatten and Gemm are")),
+        other => return Err(format!("operator {other} in this form is not known: {OPERATORS} are")),
     };
     match (node.input.get(..inputs), node.output.first()) {
         (Some(inputs), Some(output)) => Ok(Node { operator, inputs: inputs.to_vec(), output: output.clone() }),
@@ -155,4 +203,13 @@ fn tensor(proto: &TensorProto, kind: Kind) -> Result<Tensor, String> {
         return Err(format!("weight {} has {} values for shape {:?}", proto.name, values.len(), proto.dims));
     }
     Ok(Tensor::from_slice(&values).reshape(&proto.dims).to_kind(kind))
+}
+
+/// The values of a stored `i64` vector.
+fn whole(proto: &TensorProto) -> Option<Vec<i64>> {
+    match (proto.data_type == DataType::Int64 as i32, proto.int64_data.is_empty()) {
+        (true, false) => Some(proto.int64_data.clone()),
+        (true, true) => proto.raw_data.as_chunks().0.iter().map(|bytes| Some(i64::from_le_bytes(*bytes))).collect(),
+        _ => None,
+    }
 }
