@@ -53,7 +53,7 @@ struct Node {
     output: String,
 }
 
-/// An ONNX network of [`OPERATORS`], one input.
+/// An ONNX network of convolutional form with one input: Conv, PRelu, Relu, Sigmoid, Add, MaxPool, Resize ×2, Transpose, Reshape, Flatten, Gemm.
 #[derive(Debug)]
 pub struct OnnxNetwork {
     input: String,
