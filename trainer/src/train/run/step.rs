@@ -99,7 +99,9 @@ impl Run {
                 objective += hint * config.hint_weight;
             }
             objective.backward();
-            moved.push(self.statistics());
+            if config.batch_parts > 1 {
+                moved.push(self.statistics());
+            }
         }
         if config.batch_parts > 1 {
             self.set_statistics(&self.mean_statistics(&moved));
