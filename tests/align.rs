@@ -1,54 +1,7 @@
-//! Alignment against scikit-image and OpenCV, on what `golden/align.py` made.
+//! Alignment and the network together. Chips against OpenCV's are in `sdk/src/align/golden.rs`.
 
-use std::collections::BTreeMap;
-
-use veriface::{AlignmentTemplate, Chip, Frame, Landmarks, Photo, Point, Similarity, Verifier, align};
-use veriface_tests::{cosine, fixture, here, reference_pack};
-
-fn golden_chips() -> BTreeMap<String, Chip> {
-    let cases: BTreeMap<String, [[f32; 2]; 5]> =
-        serde_json::from_slice(&std::fs::read(here("golden/align/warps.json")).unwrap()).unwrap();
-    let chip = |(name, points): (String, [[f32; 2]; 5])| {
-        let picture = Photo::open(here("golden/align").join(format!("{name}.png"))).unwrap();
-        let landmarks = Landmarks::new(points.map(|[x, y]| Point::new(x, y))).unwrap();
-        (name, align(&picture.frame(), &landmarks).unwrap())
-    };
-    cases.into_iter().map(chip).collect()
-}
-
-#[test]
-fn similarities_are_those_of_scikit_image() {
-    let rows: Vec<Vec<f64>> = serde_json::from_slice(&std::fs::read(here("golden/align/similarities.json")).unwrap()).unwrap();
-    assert_eq!(rows.len(), 200);
-    for row in rows {
-        let points: [[f64; 2]; 5] = std::array::from_fn(|i| [row[2 * i], row[2 * i + 1]]);
-        let found = Similarity::least_squares(&points, AlignmentTemplate::ARCFACE.points()).unwrap();
-        for (found, expected) in [found.a, found.b, found.tx, found.ty].iter().zip(&row[10..]) {
-            assert!((found - expected).abs() < 1e-4, "{found} {expected} of {points:?}");
-        }
-    }
-}
-
-#[test]
-fn chips_are_those_of_opencv() {
-    let chips = golden_chips();
-    assert_eq!(chips.len(), 5);
-    for (name, chip) in chips {
-        let reference = Photo::open(here("golden/align").join(format!("{name}.chip.png"))).unwrap().frame().to_upright_rgb();
-        let off: Vec<u8> = chip.rgb().iter().zip(&reference).map(|(a, b)| a.abs_diff(*b)).collect();
-        let near = off.iter().filter(|d| **d <= 1).count() as f64 / off.len() as f64;
-        assert!(near >= 0.99, "{name}: {near} within one grey level, at most {:?}", off.iter().max());
-    }
-}
-
-/// google-ai-edge/mediapipe 4635: other pixels on another machine. Run it on each.
-#[test]
-fn chips_are_the_same_to_the_bit_on_every_architecture() {
-    // FNV-1a, over the chips in the order of their names.
-    let bytes = golden_chips().into_values().flat_map(|chip| chip.rgb().to_vec());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    assert_eq!(hash, 0x8aa2_73bf_dbaa_b2ff);
-}
+use veriface::{Frame, Landmarks, Point, Verifier, align};
+use veriface_tests::{cosine, fixture, reference_pack};
 
 /// deepinsight/insightface 29: photos cropped close give chips with black corners. What that costs is bounded.
 #[test]

@@ -4,6 +4,9 @@
 //! patterns", PAMI 13(4), 1991) with reflections excluded; the warp is bilinear and black outside the frame, as in the pipelines
 //! that ArcFace-family recognisers were trained with.
 
+#[cfg(test)]
+mod golden;
+
 use std::fmt;
 
 use crate::error::{Error, ErrorCode, Result};
