@@ -35,5 +35,10 @@ fn it_is_small_calibrated_and_says_what_it_is() {
     let manifest = pack.manifest();
     let calibration = manifest.calibration.as_ref().unwrap();
     assert!(calibration.point(FalseMatchRate::ONE_IN_1_000).is_ok());
+    // opencv/opencv_zoo 54: a published rate is one that the measurement's upper bound upholds.
+    assert!(calibration.points().iter().all(|point| point.is_upheld()), "{:?}", calibration.points());
+    // HyperInspire/InspireFace 285: how high strangers score.
+    let tail = calibration.impostor_tail();
+    assert!(tail.one_in_1_000.is_some_and(|score| score <= tail.max) && tail.one_in_10_000.is_some());
     assert!(!manifest.licences.is_empty() && !manifest.provenance.teachers.is_empty() && manifest.self_test.is_some());
 }

@@ -5,7 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorCode, Result};
 use crate::geometry::{Point, Rect};
 
-/// How sure the detector is that this is a face, 0…1. It says nothing of the picture's fitness: that is [`crate::Quality`].
+/// How sure the detector is that this is a face, 0…1. It says nothing of the picture's fitness: that is [`crate::Quality`]. Nor is it
+/// the score of a comparison:
+///
+/// ```compile_fail,E0308
+/// let score: veriface::Score = veriface::DetectionScore(0.9);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DetectionScore(pub f32);
