@@ -23,8 +23,8 @@ fn plain_warp(rgb: &[u8], (width, height): (i64, i64), landmarks: &Landmarks) ->
     chip
 }
 
-/// Xiaoccer/MobileFaceNet_Pytorch 3: points were lost to another alignment. A hundred faces, their eyes up to 70 pixels apart; beyond that
-/// the SDK averages where the plain warp skips pixels.
+/// Xiaoccer/MobileFaceNet_Pytorch 3: points were lost to another alignment. A hundred faces that the chip shrinks to a half at most; beyond
+/// that the SDK averages where the plain warp skips pixels.
 #[test]
 fn chips_of_a_hundred_faces_are_those_of_the_plain_warp() {
     let (Some(labels), Some(folder)) = (shared("photos/valid.jsonl"), shared("photos/valid")) else { return };
@@ -34,7 +34,8 @@ fn chips_of_a_hundred_faces_are_those_of_the_plain_warp() {
         let Some(points) = record["faces"].get(0).map(|face| face["points"].clone()) else { continue };
         let points: [[f32; 2]; 5] = serde_json::from_value(points).unwrap();
         let Ok(landmarks) = Landmarks::new(points.map(|[x, y]| Point::new(x, y))) else { continue };
-        if !(15.0..70.0).contains(&landmarks.eye_distance()) || faces == 100 {
+        let shrinks_by = AlignmentTemplate::ARCFACE.similarity(&landmarks).unwrap().scale().recip();
+        if !(0.5..1.99).contains(&shrinks_by) || faces == 100 {
             continue;
         }
         let photo = Photo::open(folder.join(record["file"].as_str().unwrap())).unwrap();
