@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests of what must give the same bits on every architecture, run for 64-bit Arm on another machine: alignment, the frame with its
-# sampler, and the network's kernels. Their sources are compiled as they stand, without the rest, so that the network runtime need not be
+# sampler, quality, and the network's kernels. Their sources are compiled as they stand, without the rest, so that the network runtime need not be
 # cross-built.
 #
 #     rustup target add aarch64-unknown-linux-gnu
@@ -9,7 +9,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 place=$root/target/arm
-rooms=(error geometry face frame align)
+rooms=(error geometry face frame align quality)
 
 rm -rf "$place/sdk"
 mkdir -p "$place/sdk/src/net"
