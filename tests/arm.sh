@@ -44,6 +44,6 @@ echo 'pub mod kernels;' > "$place/sdk/src/net/mod.rs"
 echo 'pub mod net;' >> "$place/sdk/src/lib.rs"
 
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -L /usr/aarch64-linux-gnu"
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib"
 cd "$place"
 cargo test --release --target aarch64-unknown-linux-gnu --target-dir "$place/target" --lib -- "$@"
