@@ -2,6 +2,8 @@
 
 #![deny(missing_docs)]
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub mod allocator;
 pub mod cmd;
 pub mod data;
 pub mod detect;

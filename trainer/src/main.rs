@@ -32,6 +32,8 @@ enum Subcommand {
 }
 
 fn main() -> std::process::ExitCode {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    trainer::allocator::keep_memory();
     let command = Command::parse().command;
     let checked = match command {
         // It says all that it sees, the libtorch included.

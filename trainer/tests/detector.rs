@@ -9,6 +9,7 @@ use tract_onnx::prelude::*;
 use trainer::detect::config::DetectorConfig;
 use trainer::detect::export;
 use trainer::detect::grid::{self, NUMBERS};
+use trainer::detect::hints::Hints;
 use trainer::detect::net::{DetectorNet, from_pixels};
 use trainer::detect::run::{self, DetectorRun};
 use trainer::train::run::LAST;
@@ -111,13 +112,10 @@ fn other_pictures_another_task_and_a_folder_in_use_are_refused() {
     assert!(DetectorRun::begin(config, &folder.path().join("none")).is_err());
 }
 
-/// What tract makes of the file is what libtorch makes of the network, folded normalisation, cut heads and all.
-#[test]
-fn the_onnx_file_says_what_the_network_says() {
-    let _alone = alone();
-    tch::manual_seed(5);
+/// A network with statistics and factors that a fresh one does not have.
+fn stirred(seed: i64) -> DetectorNet {
+    tch::manual_seed(seed);
     let net = DetectorNet::build(Device::Cpu);
-    // Statistics and factors that a fresh network does not have.
     for (name, tensor) in net.variables() {
         let mut tensor = tensor;
         no_grad(|| match name.rsplit('.').next() {
@@ -127,6 +125,56 @@ fn the_onnx_file_says_what_the_network_says() {
             _ => (),
         });
     }
+    net
+}
+
+/// A file of `net`, changed to take BGR from 0 to 255 as YuNet does, and the names of its maps that hints are.
+fn teacher(net: &DetectorNet, path: &Path) -> Vec<String> {
+    let mut first = net.variables()["stage.0.0.weight"].shallow_clone();
+    let was = no_grad(|| first.copy());
+    no_grad(|| first.copy_(&(first.flip([1]) / 255.0)));
+    let bytes = export::onnx(net, &[]).expect("a file");
+    no_grad(|| first.copy_(&was));
+    std::fs::write(path, &bytes).expect("written");
+    let model = tract_onnx::onnx().proto_model_for_read(&mut bytes.as_slice()).expect("a model");
+    let nodes = model.graph.expect("a graph").node;
+    let convolutions: Vec<String> = nodes.into_iter().filter(|node| node.op_type == "Conv").map(|node| node.name).collect();
+    // The first, and of each pair that follows the second.
+    convolutions.iter().step_by(2).cloned().collect()
+}
+
+/// Against its own maps a network has nothing to learn, and another one comes nearer to them.
+#[test]
+fn hints_are_what_the_teachers_units_make() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (net, path) = (stirred(5), folder.path().join("teacher.onnx"));
+    let values = teacher(&net, &path);
+    let hints = Hints::open(&path, &values).expect("a teacher");
+    let rgb: Vec<u8> = (0..2 * 64 * 64 * 3).map(|i| (i * 31 % 251) as u8).collect();
+    let pictures = from_pixels(&rgb, 64, 64, Device::Cpu);
+    let (loss, heads) = hints.loss(&net, &pictures).expect("a loss");
+    assert!(loss.double_value(&[]) < 1e-6 && heads.double_value(&[]) < 1e-6, "{loss:?}");
+
+    let config = DetectorConfig { hints: path.clone(), hint_values: values.clone(), ema: 0.0, ..config(folder.path()) };
+    let mut run = DetectorRun::begin(config, &folder.path().join("run")).expect("a run");
+    let losses: Vec<f64> = (0..40).map(|_| run.step().expect("a step").0.loss).collect();
+    let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+    assert!(mean(&losses[35..]) < 0.8 * mean(&losses[..5]), "{losses:?}");
+
+    let mut wrong = values.clone();
+    wrong[3] = "nowhere".into();
+    for (values, says) in [(&values[1..], "27"), (&wrong[..], "nowhere")] {
+        let error = Hints::open(&path, values).expect_err("refused").to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+/// What tract makes of the file is what libtorch makes of the network, folded normalisation, cut heads and all.
+#[test]
+fn the_onnx_file_says_what_the_network_says() {
+    let _alone = alone();
+    let net = stirred(5);
     let (width, height) = (96, 64);
     let rgb: Vec<u8> = (0..width * height * 3).map(|i| (i * 31 % 256) as u8).collect();
     let pictures = from_pixels(&rgb, width, height, Device::Cpu);

@@ -22,6 +22,15 @@ pub struct DetectorConfig {
     pub crops: PathBuf,
     /// Drives weights and canvases. *Fixed.*
     pub seed: u64,
+    /// Another run's folder or checkpoint whose network this one begins with; empty: fresh weights. *Fixed.*
+    pub weights_from: PathBuf,
+    /// Batch normalisation keeps the statistics that it has, in training too: for weights that stand already.
+    pub statistics_fixed: bool,
+
+    /// An ONNX network of the same form, taking BGR from 0 to 255, that every unit learns from instead of from the labels; empty: none.
+    pub hints: PathBuf,
+    /// Its values before ReLU, as [`super::hints::Hints::open`] asks for them.
+    pub hint_values: Vec<String>,
 
     /// What the cross-entropy of "there is a face" counts.
     pub object_weight: f64,
@@ -108,6 +117,10 @@ impl Default for DetectorConfig {
             data: PathBuf::new(),
             crops: PathBuf::new(),
             seed: 1,
+            weights_from: PathBuf::new(),
+            statistics_fixed: false,
+            hints: PathBuf::new(),
+            hint_values: Vec::new(),
             object_weight: 1.0,
             class_weight: 1.0,
             box_weight: 3.0,
@@ -150,7 +163,7 @@ impl Default for DetectorConfig {
 }
 
 /// Keys that must stay as they are when a run is resumed.
-const FIXED: [&str; 2] = ["seed", "optimiser"];
+const FIXED: [&str; 3] = ["seed", "optimiser", "weights_from"];
 
 impl DetectorConfig {
     /// Reads a TOML file; relative paths in it are relative to the working folder. `changes` are `key=value` and win over it.
@@ -184,6 +197,9 @@ impl DetectorConfig {
         let weights = [self.object_weight, self.class_weight, self.box_weight, self.points_weight];
         match self {
             c if c.data.as_os_str().is_empty() => refuse("`data` is missing: the path of a FOLDER.jsonl"),
+            c if c.hints.as_os_str().is_empty() != c.hint_values.is_empty() => {
+                refuse("`hints` and `hint_values` need one another")
+            }
             c if !(64..=1024).contains(&c.side) || c.side % 32 != 0 => refuse("`side` must be a multiple of 32 in 64…1024"),
             c if !(1..=1024).contains(&c.batch) => refuse("`batch` must lie in 1…1024"),
             c if !(c.least_height >= 1.0 && c.most_height > c.least_height && c.most_height <= 4.0 * c.side as f64) => {
@@ -293,6 +309,7 @@ mod tests {
             "lr_decay_from = 20000",
             "score_threshold = 1.0",
             "ignore_below = nan",
+            "hints = 'teacher.onnx'",
         ];
         for line in bad {
             assert!(parse(&format!("{rest}{line}")).is_err(), "{line}");
@@ -305,14 +322,16 @@ mod tests {
     fn a_run_that_goes_on_keeps_what_fixes_it() {
         let config = parse("data = 'a.jsonl'\ncrops = 'b.jsonl'").expect("valid");
         assert_eq!(config.resumed(&["steps=20000".into()]).expect("allowed").steps, 20_000);
-        for change in ["seed=2", "optimiser=sgd"] {
+        for change in ["seed=2", "optimiser=sgd", "weights_from=\"other\""] {
             assert!(config.resumed(&[change.to_owned()]).is_err(), "{change}");
         }
     }
 
     #[test]
-    fn the_preset_is_valid() {
-        let preset = Path::new(env!("CARGO_MANIFEST_DIR")).join("presets/detector.toml");
-        DetectorConfig::open(&preset, &[]).expect("valid");
+    fn the_presets_are_valid() {
+        for preset in ["detector.toml", "detector-hints.toml"] {
+            let preset = Path::new(env!("CARGO_MANIFEST_DIR")).join("presets").join(preset);
+            DetectorConfig::open(&preset, &[]).expect("valid");
+        }
     }
 }

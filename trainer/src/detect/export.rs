@@ -1,5 +1,5 @@
 //! The detector as an ONNX file with YuNet's outputs: `cls_`, `obj_`, `bbox_` and `kps_` with 8, 16 and 32, `[1, cells, …]`, the first
-//! two as probabilities. Its input is one picture, RGB, `(x − 127.5) / 128`, height and width free multiples of 32. Batch normalisation
+//! two as probabilities. Its input is one picture, RGB, `x / 255`, height and width free multiples of 32. Batch normalisation
 //! is folded into the convolutions.
 
 use prost::Message;
@@ -11,9 +11,9 @@ use tract_onnx::pb::{
 };
 
 use super::grid::{BOX, CLASS, OBJECT, POINTS, STRIDES};
-use super::net::DetectorNet;
+use super::net::{DetectorNet, Maps, UNITS_BEFORE_HEADS};
 use crate::error::{Error, Result};
-use crate::net::layer::{Conv, Layer};
+use crate::net::layer::{Conv, Layer, Pool};
 
 /// The operator set of the file: 13 is the first with per-channel quantisation.
 const OPSET: i64 = 13;
@@ -28,22 +28,7 @@ const OUTPUTS: [(&str, usize, usize, bool); 4] =
 /// The file's bytes; `about` are key and value of its metadata.
 pub fn onnx(net: &DetectorNet, about: &[(&str, String)]) -> Result<Vec<u8>> {
     let mut graph = Graph::default();
-    let mut map = graph.layer(&net.stem, "input".into())?;
-    let mut levels = Vec::new();
-    for (trunk, lateral) in net.trunk.iter().zip(&net.laterals) {
-        map = graph.layer(trunk, map)?;
-        levels.push(graph.layer(lateral, map.clone())?);
-    }
-    let scales = graph.floats("scales", &[4], &[1.0, 1.0, 2.0, 2.0]);
-    for level in (1..levels.len()).rev() {
-        let attributes = [("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor")];
-        let attributes = attributes.map(|(name, value)| text(name, value)).to_vec();
-        let large = graph.node("Resize", vec![levels[level].clone(), String::new(), scales.clone()], attributes);
-        levels[level - 1] = graph.node("Add", vec![levels[level - 1].clone(), large], Vec::new());
-    }
-    for ((head, map), stride) in net.heads.iter().zip(levels).zip(STRIDES) {
-        graph.head(head, map, stride)?;
-    }
+    net.walk("input".to_owned(), &mut graph)?;
     let picture = [dim(1), dim(3), free("height"), free("width")];
     let outputs = STRIDES.iter().flat_map(|stride| OUTPUTS.map(|(name, _, count, _)| (name, count, *stride)));
     let outputs = outputs.map(|(name, count, stride)| {
@@ -108,19 +93,7 @@ impl Graph {
         name
     }
 
-    /// Adds a layer behind `input`; the name of its output comes back.
-    fn layer(&mut self, layer: &Layer, input: String) -> Result<String> {
-        match layer {
-            Layer::Chain(layers) => self.chain(layers, input),
-            Layer::Sum(branches) => {
-                let terms = branches.iter().map(|branch| self.layer(branch, input.clone())).collect::<Result<_>>()?;
-                Ok(self.node("Add", terms, Vec::new()))
-            }
-            Layer::Relu => Ok(self.node("Relu", vec![input], Vec::new())),
-            layer => self.chain(std::slice::from_ref(layer), input),
-        }
-    }
-
+    /// Adds convolutions, each with the normalisation behind it.
     fn chain(&mut self, layers: &[Layer], mut map: String) -> Result<String> {
         let mut rest = layers;
         loop {
@@ -140,8 +113,8 @@ impl Graph {
                 [Layer::Conv { geometry, weight, bias: Some(bias) }, rest @ ..] => {
                     (self.convolution(geometry, &double(weight), &double(bias), map)?, rest)
                 }
-                [layer @ (Layer::Chain(_) | Layer::Sum(_) | Layer::Relu), rest @ ..] => (self.layer(layer, map)?, rest),
-                [other, ..] => return Err(Error::data("export", format!("a detector has no layer like {other:?}"))),
+                [Layer::Chain(layers), rest @ ..] => (self.chain(layers, map)?, rest),
+                [other, ..] => return Err(unknown(other)),
             };
         }
     }
@@ -160,16 +133,20 @@ impl Graph {
         Ok(self.node("Conv", vec![map, weight, bias], attributes))
     }
 
-    /// A head, its last convolution cut into one for each output, each with its cells one after the other.
-    fn head(&mut self, head: &Layer, map: String, stride: usize) -> Result<()> {
-        let Layer::Chain(layers) = head else { return Err(Error::data("export", "a head is a chain")) };
-        let Some((Layer::Conv { geometry, weight, bias: Some(bias) }, layers)) = layers.split_last() else {
-            return Err(Error::data("export", "a head ends with a convolution with bias"));
+    /// A head, cut into one for each output, each with its cells one after the other.
+    fn head(&mut self, head: &Layer, map: &str, stride: usize) -> Result<()> {
+        let [
+            Layer::Conv { geometry: across, weight, bias: Some(bias) },
+            Layer::Conv { geometry: along, weight: deep, bias: Some(last) },
+        ] = head.chain()
+        else {
+            return Err(unknown(head));
         };
-        let map = self.chain(layers, map)?;
         for (name, at, count, probability) in OUTPUTS {
-            let [weight, bias] = [weight, bias].map(|tensor| double(&tensor.narrow(0, at as i64, count as i64)));
-            let mut cells = self.convolution(geometry, &weight, &bias, map.clone())?;
+            let [weight, bias, deep, last] =
+                [weight, bias, deep, last].map(|tensor| double(&tensor.narrow(0, at as i64, count as i64)));
+            let mut cells = self.convolution(across, &weight, &bias, map.to_owned())?;
+            cells = self.convolution(&Conv { groups: count as i64, ..*along }, &deep, &last, cells)?;
             if probability {
                 cells = self.node("Sigmoid", vec![cells], Vec::new());
             }
@@ -183,6 +160,41 @@ impl Graph {
         }
         Ok(())
     }
+}
+
+impl Maps for Graph {
+    type Map = String;
+    type Error = Error;
+
+    fn unit(&mut self, unit: usize, layer: &Layer, map: &String) -> Result<String> {
+        match unit.checked_sub(UNITS_BEFORE_HEADS).and_then(|level| STRIDES.get(level)) {
+            Some(stride) => self.head(layer, map, *stride).map(|()| String::new()),
+            None => self.chain(layer.chain(), map.clone()),
+        }
+    }
+
+    fn plain(&mut self, layer: &Layer, map: &String) -> Result<String> {
+        match layer {
+            Layer::Relu => Ok(self.node("Relu", vec![map.clone()], Vec::new())),
+            Layer::MaxPool(Pool { kernel, stride, padding: 0 }) => {
+                let attributes = vec![ints("kernel_shape", &[*kernel; 2]), ints("strides", &[*stride; 2])];
+                Ok(self.node("MaxPool", vec![map.clone()], attributes))
+            }
+            other => Err(unknown(other)),
+        }
+    }
+
+    fn join(&mut self, fine: &String, coarse: &String) -> Result<String> {
+        let attributes = [("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor")];
+        let attributes = attributes.map(|(name, value)| text(name, value)).to_vec();
+        let scales = self.floats("scales", &[4], &[1.0, 1.0, 2.0, 2.0]);
+        let large = self.node("Resize", vec![coarse.clone(), String::new(), scales], attributes);
+        Ok(self.node("Add", vec![fine.clone(), large], Vec::new()))
+    }
+}
+
+fn unknown(layer: &Layer) -> Error {
+    Error::data("export", format!("a detector has no layer like {layer:?}"))
 }
 
 fn double(tensor: &Tensor) -> Tensor {

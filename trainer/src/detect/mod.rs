@@ -2,7 +2,7 @@
 //!
 //! [`set`] keeps labelled pictures in memory; [`scene`] plans a training canvas from several of them and [`canvas`] draws it; [`light`]
 //! varies its pixels. [`net`] makes a map a stride of it, [`assign`] says which cells answer for which face, [`loss`] what their
-//! answers should be. [`run`] is the training run, [`evaluate`] the figures, [`export`] the ONNX file.
+//! answers should be, and [`hints`] what a teacher's units make. [`run`] is the training run, [`evaluate`] the figures, [`export`] the ONNX file.
 
 pub mod assign;
 pub mod canvas;
@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod export;
 pub mod finder;
 pub mod grid;
+pub mod hints;
 pub mod label;
 pub mod light;
 pub mod loss;

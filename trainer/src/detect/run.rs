@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor, no_grad};
 
 use super::assign;
+use super::canvas::Canvas;
 use super::config::DetectorConfig;
 use super::evaluate::{self, Report, Rules};
 use super::finder::{self, OneLook};
 use super::grid::{self, Cell, NUMBERS};
+use super::hints::Hints;
 use super::loss::{self, Targets};
 use super::net::{DetectorNet, from_pixels};
 use super::scene;
@@ -68,6 +70,8 @@ pub struct Step {
     pub rect: f64,
     /// Of the points.
     pub points: f64,
+    /// Of the heads, where a teacher's units are learnt: then it is all of the loss with the units', and the parts above are 0.
+    pub hint: f64,
     /// Cells that answer for a face, a canvas.
     pub positives: f64,
     /// Norm of the whole gradient before clipping.
@@ -98,6 +102,7 @@ pub struct DetectorRun {
     optimiser: Optimiser,
     schedule: Schedule,
     cells: Vec<Cell>,
+    hints: Option<Hints>,
 }
 
 impl DetectorRun {
@@ -121,7 +126,15 @@ impl DetectorRun {
             data: [String::new(), String::new()],
             config,
         };
-        Self::build(state, folder)
+        let run = Self::build(state, folder)?;
+        let from = &run.state.config.weights_from;
+        if !from.as_os_str().is_empty() {
+            let (other, _) = open(from)?;
+            for net in [Some(&run.net), run.average.as_ref()].into_iter().flatten() {
+                no_grad(|| net.variables().values_mut().zip(other.variables().values()).for_each(|(to, from)| to.copy_(from)));
+            }
+        }
+        Ok(run)
     }
 
     /// Goes on with the run in `folder`; `changes` are `key=value` for keys that are not fixed.
@@ -169,7 +182,10 @@ impl DetectorRun {
             no_grad(|| average.variables().values_mut().zip(net.variables().values()).for_each(|(to, from)| to.copy_(from)));
         }
         let optimiser = Optimiser::new(config.optimiser(), &net.variables());
+        let hints =
+            (!config.hints.as_os_str().is_empty()).then(|| Hints::open(&config.hints, &config.hint_values)).transpose()?;
         Ok(DetectorRun {
+            hints,
             folder: folder.to_path_buf(),
             cells: grid::cells(config.side, config.side),
             schedule: config.schedule(),
@@ -221,20 +237,18 @@ impl DetectorRun {
         let statistics: Vec<(&String, Tensor)> =
             weights.iter().filter(|(_, w)| !w.requires_grad()).map(|(name, w)| (name, no_grad(|| w.copy()))).collect();
         self.optimiser.zero_grad();
-        let answers = self.net.forward(&from_pixels(&pixels, config.side, config.side, self.device), true);
-        let numbers = finder::numbers(&answers)?;
-        let mut targets = Targets::default();
-        for (canvas, numbers) in canvases.iter().zip(numbers.chunks_exact(self.cells.len() * NUMBERS)) {
-            let assignment = assign::assign(&self.cells, numbers.as_chunks().0, &canvas.faces, &canvas.ignored);
-            targets.add(&self.cells, &canvas.faces, &assignment);
-        }
-        let parts = loss::loss(&answers, &targets, &config.weights());
-        parts.sum.backward();
-        let [loss, object, class, rect, points] =
-            [&parts.sum, &parts.object, &parts.class, &parts.rect, &parts.points].map(|part| part.double_value(&[]));
-        let (gradient, lr) = (self.optimiser.gradient_norm(|_| true), self.schedule.at(self.state.step));
-        let positives = targets.positives() as f64 / config.batch as f64;
-        let step = Step { loss, object, class, rect, points, positives, gradient, lr };
+        let pictures = from_pixels(&pixels, config.side, config.side, self.device);
+        let (sum, mut step) = match &self.hints {
+            Some(hints) => {
+                let (sum, heads) = hints.loss(&self.net, &pictures)?;
+                (sum, Step { hint: heads.double_value(&[]), ..Step::default() })
+            }
+            None => self.labels(&pictures, &canvases)?,
+        };
+        sum.backward();
+        let (loss, gradient, lr) =
+            (sum.double_value(&[]), self.optimiser.gradient_norm(|_| true), self.schedule.at(self.state.step));
+        step = Step { loss, gradient, lr, ..step };
         let skipped = !(loss.is_finite() && gradient.is_finite());
         if skipped {
             for (name, statistic) in statistics {
@@ -253,6 +267,22 @@ impl DetectorRun {
         self.state.optimiser_steps = self.optimiser.steps();
         self.state.canvases += self.state.config.batch as u64;
         Ok((step, skipped))
+    }
+
+    /// The loss against the labels, and its parts.
+    fn labels(&self, pictures: &Tensor, canvases: &[Canvas]) -> Result<(Tensor, Step)> {
+        let answers = self.net.forward(pictures, !self.state.config.statistics_fixed);
+        let numbers = finder::numbers(&answers)?;
+        let mut targets = Targets::default();
+        for (canvas, numbers) in canvases.iter().zip(numbers.chunks_exact(self.cells.len() * NUMBERS)) {
+            let assignment = assign::assign(&self.cells, numbers.as_chunks().0, &canvas.faces, &canvas.ignored);
+            targets.add(&self.cells, &canvas.faces, &assignment);
+        }
+        let parts = loss::loss(&answers, &targets, &self.state.config.weights());
+        let [object, class, rect, points] =
+            [&parts.object, &parts.class, &parts.rect, &parts.points].map(|part| part.double_value(&[]));
+        let positives = targets.positives() as f64 / canvases.len() as f64;
+        Ok((parts.sum, Step { object, class, rect, points, positives, ..Step::default() }))
     }
 
     /// Writes the checkpoint that the run goes on from.
@@ -303,13 +333,14 @@ impl DetectorRun {
                 let rate = (config.log_every.min(step) * config.batch as u64) as f64 / seconds.max(1e-9);
                 let left = (config.steps - step) as f64 * config.batch as f64 / rate;
                 progress.line(&format!(
-                    "step {step} of {}, loss {:.4} (object {:.3}, class {:.3}, box {:.3}, points {:.4}), {rate:.1} canvases/s, {} left",
+                    "step {step} of {}, loss {:.4} (object {:.3}, class {:.3}, box {:.3}, points {:.4}, hints {:.4}), {rate:.1} canvases/s, {} left",
                     config.steps,
                     mean.loss,
                     mean.object,
                     mean.class,
                     mean.rect,
                     mean.points,
+                    mean.hint,
                     progress::duration(left)
                 ));
                 let curves = [
@@ -318,6 +349,7 @@ impl DetectorRun {
                     ("loss/class", mean.class),
                     ("loss/box", mean.rect),
                     ("loss/points", mean.points),
+                    ("loss/hints", mean.hint),
                     ("gradient", mean.gradient),
                     ("lr", mean.lr),
                 ];
@@ -379,6 +411,7 @@ impl Step {
             class: of(self.class, other.class),
             rect: of(self.rect, other.rect),
             points: of(self.points, other.points),
+            hint: of(self.hint, other.hint),
             positives: of(self.positives, other.positives),
             gradient: of(self.gradient, other.gradient),
             lr: of(self.lr, other.lr),
