@@ -31,7 +31,7 @@ fn different_people() {
 #[test]
 fn it_is_small_calibrated_and_says_what_it_is() {
     let pack = Pack::embedded().unwrap();
-    assert!(pack.to_bytes().len() <= 5_000_000);
+    assert!(pack.to_bytes().unwrap().len() <= 5_000_000);
     let manifest = pack.manifest();
     let calibration = manifest.calibration.as_ref().unwrap();
     assert!(calibration.point(FalseMatchRate::ONE_IN_1_000).is_ok());

@@ -33,7 +33,7 @@ pub use geometry::{Point, Rect, Similarity};
 #[doc(hidden)]
 pub use net::Measured;
 pub use pack::{
-    Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance, QualityPolicies,
+    Alignment, Bytes, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance, QualityPolicies,
     RecogniserManifest, SelfTest,
 };
 pub use quality::{Pose, Quality, QualityPolicy};

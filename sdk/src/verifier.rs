@@ -180,10 +180,10 @@ fn default_threshold(calibration: &Calibration) -> Result<Threshold> {
 /// The pack's chip must give the pack's embedding.
 fn self_test(pack: &Pack, recogniser: &Recogniser) -> Result<()> {
     let Some(test) = &pack.manifest().self_test else { return Ok(()) };
-    let chip = Chip::from_aligned(pack.bytes_of(&test.chip))
+    let chip = Chip::from_aligned(pack.bytes_of(&test.chip)?.to_vec())
         .map_err(|e| Error::new(ErrorCode::InvalidManifest, format!("self_test.chip: {}", e.detail())))?;
     let stated: Vec<f32> =
-        pack.bytes_of(&test.embedding).chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        pack.bytes_of(&test.embedding)?.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
     let stated = Embedding::from_raw(pack.model_id(), stated)
         .map_err(|e| Error::new(ErrorCode::InvalidManifest, format!("self_test.embedding: {}", e.detail())))?;
     let failed = |detail: String| Error::new(ErrorCode::SelfTestFailed, detail);
@@ -232,22 +232,28 @@ impl Verifier {
         self.inner.pack.model_id()
     }
 
-    /// The pack, carrying a self-test: this chip and the embedding that this machine gives it.
+    /// The pack as it is handed on: with a self-test, this chip and the embedding that this machine gives it, and with the networks
+    /// prepared for our kernels, so that they load without being read and packed again.
     ///
     /// # Errors
-    /// As [`Verifier::embed`].
-    pub fn pack_with_self_test(&self, chip: &Chip) -> Result<Pack> {
+    /// As [`Verifier::embed`]; [`ErrorCode::SelfTestFailed`] when the prepared network computes anything else.
+    pub fn finished_pack(&self, chip: &Chip) -> Result<Pack> {
         let pack = &self.inner.pack;
         let embedding = self.embed(chip)?;
         let mut manifest = pack.manifest().clone();
         let test = SelfTest { chip: "self-test-chip".into(), embedding: "self-test-embedding".into(), min_cosine: 0.999 };
         let mut parts: Vec<Part> =
             pack.parts().iter().filter(|part| part.name != test.chip && part.name != test.embedding).cloned().collect();
-        parts.push(Part { name: test.chip.clone(), kind: PartKind::Chip, bytes: chip.rgb().to_vec() });
-        let values = embedding.values().iter().flat_map(|value| value.to_le_bytes()).collect();
-        parts.push(Part { name: test.embedding.clone(), kind: PartKind::Embedding, bytes: values });
+        parts.push(Part::new(test.chip.clone(), PartKind::Chip, chip.rgb().to_vec()));
+        let values: Vec<u8> = embedding.values().iter().flat_map(|value| value.to_le_bytes()).collect();
+        parts.push(Part::new(test.embedding.clone(), PartKind::Embedding, values));
         manifest.self_test = Some(test);
-        Pack::new(manifest, parts)
+        let pack = Pack::new(manifest, parts)?;
+        let pack = pack.with_prepared([Detector::prepare(&pack)?, Recogniser::prepare(&pack)?].into_iter().flatten().collect())?;
+        if Recogniser::load(&pack)?.embed(chip)? != embedding {
+            return Err(Error::new(ErrorCode::SelfTestFailed, "the prepared network gives another embedding"));
+        }
+        Ok(pack)
     }
 
     /// The threshold it decides at; `None` when the pack is not calibrated and nobody stated one.

@@ -43,12 +43,17 @@ impl Detector {
     /// [`crate::ErrorCode::UnusableNetwork`].
     pub fn load(pack: &Pack) -> Result<Detector> {
         let manifest = &pack.manifest().detector;
-        Detector::of(pack.bytes_of(&manifest.part), manifest)
+        Detector::of(Network::of_pack(pack, &manifest.part, &manifest.input.shape())?, manifest)
     }
 
-    fn of(onnx: &[u8], manifest: &DetectorManifest) -> Result<Detector> {
+    /// The prepared form of the pack's network, by the name of its part; `None` when it runs on tract.
+    pub(crate) fn prepare(pack: &Pack) -> Result<Option<(String, Vec<u8>)>> {
+        let manifest = &pack.manifest().detector;
+        Network::prepare_part(pack, &manifest.part, &manifest.input.shape())
+    }
+
+    fn of(network: Network, manifest: &DetectorManifest) -> Result<Detector> {
         let input = manifest.input;
-        let network = Network::load(onnx, &input.shape())?;
         let detector = Detector { network, input, head: manifest.head, score_threshold: manifest.score_threshold };
         detector.candidates(&vec![0; input.width * input.height * 3], 0.5, &mut Vec::new())?;
         Ok(detector)
@@ -177,9 +182,13 @@ mod tests {
         DetectorManifest { head: HeadKind::Yunet, input, ..scrfd() }
     }
 
+    fn load(onnx: &[u8], manifest: DetectorManifest) -> Result<Detector> {
+        Detector::of(Network::load(onnx, &manifest.input.shape())?, &manifest)
+    }
+
     fn detectors() -> Vec<Detector> {
         let files = [("models/scrfd_500m_bnkps_320.onnx", scrfd()), ("models/face_detection_yunet_2026may.onnx", yunet())];
-        files.iter().filter_map(|(file, manifest)| Some(Detector::of(&shared(file)?, manifest).unwrap())).collect()
+        files.iter().filter_map(|(file, manifest)| Some(load(&shared(file)?, manifest).unwrap())).collect()
     }
 
     fn fixture(name: &str) -> Photo {
@@ -206,7 +215,7 @@ mod tests {
         else {
             return;
         };
-        for error in [Detector::of(&a, &yunet()).err(), Detector::of(&b, &scrfd()).err()] {
+        for error in [load(&a, yunet()).err(), load(&b, scrfd()).err()] {
             assert_eq!(error.unwrap().code(), crate::ErrorCode::UnusableNetwork);
         }
     }

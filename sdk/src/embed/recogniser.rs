@@ -21,7 +21,7 @@ impl Recogniser {
     /// [`ErrorCode::UnusableNetwork`].
     pub(crate) fn load(pack: &Pack) -> Result<Recogniser> {
         let manifest = &pack.manifest().recogniser;
-        let network = Network::load(pack.bytes_of(&manifest.part), &manifest.input.shape())?;
+        let network = Network::of_pack(pack, &manifest.part, &manifest.input.shape())?;
         Ok(Recogniser {
             network,
             input: manifest.input,
@@ -29,6 +29,12 @@ impl Recogniser {
             mirror: manifest.mirror,
             model: pack.model_id(),
         })
+    }
+
+    /// The prepared form of the pack's network, by the name of its part; `None` when it runs on tract.
+    pub(crate) fn prepare(pack: &Pack) -> Result<Option<(String, Vec<u8>)>> {
+        let manifest = &pack.manifest().recogniser;
+        Network::prepare_part(pack, &manifest.part, &manifest.input.shape())
     }
 
     /// The unit vector of a chip; with mirror averaging, of the sum of the chip's and its mirror's outputs (the paper's test features, §3.1).
