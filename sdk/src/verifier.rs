@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorCode, Reason, Result, Which};
 use crate::face::{Face, Landmarks};
 use crate::frame::Frame;
 use crate::pack::{Pack, Part, PartKind, SelfTest};
+use crate::pool::Pool;
 use crate::quality::{Quality, QualityPolicy};
 use crate::template::{Enrolment, Template};
 
@@ -41,6 +42,7 @@ struct Inner {
     threshold: Option<Threshold>,
     choice: FaceChoice,
     search: Search,
+    pool: Pool,
     enrol: QualityPolicy,
     verify: QualityPolicy,
 }
@@ -52,6 +54,7 @@ pub struct VerifierBuilder {
     stated: Option<Score>,
     choice: FaceChoice,
     search: Search,
+    pool: Pool,
     enrol: Option<QualityPolicy>,
     verify: Option<QualityPolicy>,
 }
@@ -116,6 +119,12 @@ impl VerifierBuilder {
         self
     }
 
+    /// Threads that [`Verifier::embed_all`] may use beside its caller's; by default none. One pool may serve several verifiers.
+    pub fn pool(mut self, pool: &Pool) -> Self {
+        self.pool = pool.clone();
+        self
+    }
+
     /// The quality policy for this purpose, instead of the pack's.
     pub fn quality_policy(mut self, purpose: Purpose, policy: QualityPolicy) -> Self {
         match purpose {
@@ -162,6 +171,7 @@ impl VerifierBuilder {
                 threshold,
                 choice: self.choice,
                 search: self.search,
+                pool: self.pool,
                 enrol: self.enrol.unwrap_or_else(|| manifest.quality.enrol.clone()),
                 verify: self.verify.unwrap_or_else(|| manifest.quality.verify.clone()),
                 pack: self.pack,
@@ -211,6 +221,7 @@ impl Verifier {
             stated: None,
             choice: FaceChoice::default(),
             search: Search::default(),
+            pool: Pool::default(),
             enrol: None,
             verify: None,
         }
@@ -285,12 +296,13 @@ impl Verifier {
         self.inner.recogniser.embed(chip)
     }
 
-    /// The embeddings of several chips, in their order.
+    /// The embeddings of several chips, in their order; on several threads where [`VerifierBuilder::pool`] gave some.
     ///
     /// # Errors
     /// As [`Verifier::embed`]; the error names the chip's place.
     pub fn embed_all<'c>(&self, chips: impl IntoIterator<Item = &'c Chip>) -> Result<Vec<Embedding>> {
-        chips.into_iter().enumerate().map(|(i, chip)| self.embed(chip).map_err(|e| e.of(Which::Item(i)))).collect()
+        let chips: Vec<&Chip> = chips.into_iter().collect();
+        self.inner.pool.map(&chips, |i, chip| self.embed(chip).map_err(|e| e.of(Which::Item(i)))).into_iter().collect()
     }
 
     /// How fit this face is to decide on.
@@ -393,8 +405,16 @@ impl Verifier {
     }
 
     /// The faces of a camera frame by a single look, whatever it finds: the next frame comes soon.
-    pub(crate) fn glance(&self, frame: &Frame<'_>) -> Result<Vec<Face>> {
-        self.inner.detector.detect(frame, &Search::glance())
+    pub(crate) fn glance(&self, frame: &Frame<'_>, faces: &mut Vec<Face>) -> Result<()> {
+        self.inner.detector.detect_into(frame, &Search::glance(), faces)
+    }
+
+    /// [`Verifier::embed`] in the memory of an embedding that nobody needs any more.
+    pub(crate) fn embed_again(&self, chip: &Chip, old: Option<Embedding>) -> Result<Embedding> {
+        match old {
+            Some(old) => self.inner.recogniser.embed_again(chip, old),
+            None => self.inner.recogniser.embed(chip),
+        }
     }
 
     fn decides(&self) -> Result<&Threshold> {
