@@ -34,8 +34,8 @@ pub use geometry::{Point, Rect, Similarity};
 #[doc(hidden)]
 pub use net::Measured;
 pub use pack::{
-    Alignment, Bytes, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance, QualityPolicies,
-    RecogniserManifest, SelfTest,
+    Alignment, Bytes, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance,
+    QualityPolicies, RecogniserManifest, SelfTest,
 };
 pub use pool::Pool;
 pub use quality::{Pose, Quality, QualityPolicy};

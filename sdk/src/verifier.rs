@@ -192,8 +192,7 @@ fn self_test(pack: &Pack, recogniser: &Recogniser) -> Result<()> {
     let Some(test) = &pack.manifest().self_test else { return Ok(()) };
     let chip = Chip::from_aligned(pack.bytes_of(&test.chip)?.to_vec())
         .map_err(|e| Error::new(ErrorCode::InvalidManifest, format!("self_test.chip: {}", e.detail())))?;
-    let stated: Vec<f32> =
-        pack.bytes_of(&test.embedding)?.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let stated: Vec<f32> = pack.bytes_of(&test.embedding)?.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
     let stated = Embedding::from_raw(pack.model_id(), stated)
         .map_err(|e| Error::new(ErrorCode::InvalidManifest, format!("self_test.embedding: {}", e.detail())))?;
     let failed = |detail: String| Error::new(ErrorCode::SelfTestFailed, detail);
@@ -260,7 +259,8 @@ impl Verifier {
         parts.push(Part::new(test.embedding.clone(), PartKind::Embedding, values));
         manifest.self_test = Some(test);
         let pack = Pack::new(manifest, parts)?;
-        let pack = pack.with_prepared([Detector::prepare(&pack)?, Recogniser::prepare(&pack)?].into_iter().flatten().collect())?;
+        let pack =
+            pack.with_prepared([Detector::prepare(&pack)?, Recogniser::prepare(&pack)?].into_iter().flatten().collect())?;
         if Recogniser::load(&pack)?.embed(chip)? != embedding {
             return Err(Error::new(ErrorCode::SelfTestFailed, "the prepared network gives another embedding"));
         }

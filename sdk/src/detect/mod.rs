@@ -140,7 +140,14 @@ impl Detector {
 
     /// Appends the faces seen through one window, in pixels of the frame: candidates with plausible points that are not cut where a
     /// neighbouring window shows them whole.
-    fn look(&self, frame: &Frame<'_>, window: &Window, min_score: f32, rgb: &mut Vec<u8>, found: &mut Vec<Candidate>) -> Result<()> {
+    fn look(
+        &self,
+        frame: &Frame<'_>,
+        window: &Window,
+        min_score: f32,
+        rgb: &mut Vec<u8>,
+        found: &mut Vec<Candidate>,
+    ) -> Result<()> {
         rgb.resize(self.input.width * self.input.height * 3, 0);
         frame.sample(&window.to_frame, self.input.width, self.input.height, Border::Constant([0, 0, 0]), rgb);
         let mut scratch = self.scratch();

@@ -30,7 +30,9 @@ pub(super) fn suppress(candidates: &mut Vec<Candidate>) {
     // In place, since frames come by the dozen: the best of the rest moves to the front and takes its like out.
     let mut kept = 0;
     while kept < candidates.len() {
-        let better = |best: usize, other: usize| if candidates[other].score.total_cmp(&candidates[best].score).is_gt() { other } else { best };
+        let better = |best: usize, other: usize| {
+            if candidates[other].score.total_cmp(&candidates[best].score).is_gt() { other } else { best }
+        };
         let best = (kept..candidates.len()).reduce(better).unwrap_or(kept);
         candidates[kept..=best].rotate_right(1);
         let face = candidates[kept];

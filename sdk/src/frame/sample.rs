@@ -11,7 +11,7 @@ use crate::geometry::Similarity;
 
 use super::Frame;
 use super::camera::{Memory, Packed, Plane, YuvMatrix, YuvRange};
-use upright::{Columns, add_rows};
+use upright::{Columns, add_every_second, add_rows, weighted};
 
 /// What lies outside the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ trait Pixels: Copy {
     fn square(self, x: usize, y: usize) -> [[i32; 3]; 4];
 
     /// Adds a stored row and the next one, each times its weight, to the sums of columns `columns.first`…`last`.
-    fn add_rows(self, columns: &mut Columns, last: usize, y: usize, weights: (u32, u32));
+    fn add_rows(self, columns: &mut Columns, last: usize, y: usize, weights: (u16, u16));
 
     /// The sums of the stored columns `x` and `x` + 1, by component.
     fn square_of_columns(self, columns: &Columns, x: usize) -> [[u32; 2]; 3];
@@ -114,12 +114,12 @@ impl<const N: usize, const R: usize, const G: usize, const B: usize> Pixels for 
     }
 
     #[inline(always)]
-    fn add_rows(self, columns: &mut Columns, last: usize, y: usize, weights: (u32, u32)) {
+    fn add_rows(self, columns: &mut Columns, last: usize, y: usize, weights: (u16, u16)) {
         let row = |y: usize| &self.bytes[y * self.row_stride + columns.first * N..y * self.row_stride + (last + 1) * N];
         let (above, below) = (row(y), row(y + 1));
         for (sums, at) in columns.sums.iter_mut().zip([R, G, B]).take(if N == 1 { 1 } else { 3 }) {
             for ((sum, a), b) in sums.iter_mut().zip(above.as_chunks::<N>().0).zip(below.as_chunks::<N>().0) {
-                *sum += weights.0 * u32::from(a[at]) + weights.1 * u32::from(b[at]);
+                *sum += weighted(a[at], b[at], weights);
             }
         }
     }
@@ -174,7 +174,7 @@ impl Pixels for Yuv<'_> {
     }
 
     #[inline(always)]
-    fn add_rows(self, columns: &mut Columns, last: usize, y: usize, weights: (u32, u32)) {
+    fn add_rows(self, columns: &mut Columns, last: usize, y: usize, weights: (u16, u16)) {
         let [luma, u, v] = &mut columns.sums;
         let row = |y: usize| &self.y.bytes[y * self.y.row_stride + columns.first..y * self.y.row_stride + last + 1];
         add_rows(luma, (row(y), row(y + 1)), weights);
@@ -186,9 +186,10 @@ impl Pixels for Yuv<'_> {
             let sums = &mut sums[..end - first];
             match plane.pixel_stride {
                 1 => add_rows(sums, (above, below), weights),
+                2 => add_every_second(sums, (above, below), weights),
                 step => {
                     for ((sum, a), b) in sums.iter_mut().zip(above.iter().step_by(step)).zip(below.iter().step_by(step)) {
-                        *sum += weights.0 * u32::from(*a) + weights.1 * u32::from(*b);
+                        *sum += weighted(*a, *b, weights);
                     }
                 }
             }
@@ -557,12 +558,14 @@ mod tests {
             let bytes = noise((w * h * 4) as usize + 4);
             let (n, c) = (w as usize, w.div_ceil(2) as usize);
             let matrix = (YuvMatrix::Bt601, YuvRange::Video);
+            // To the last byte, so that the last chroma sample is the last byte of its plane.
+            let pairs = &bytes[..2 * c * (h + h.div_ceil(2)) as usize];
             let frame = match format {
                 0 => Frame::rgb8(&bytes, w, h, n * 3),
                 1 => Frame::bgra8(&bytes, w, h, n * 4),
                 2 => Frame::gray8(&bytes, w, h, n),
-                3 => Frame::nv21_contiguous(&bytes, w, h, 2 * c, matrix.0, matrix.1),
-                4 => Frame::nv12_contiguous(&bytes, w, h, 2 * c, matrix.0, matrix.1),
+                3 => Frame::nv21_contiguous(pairs, w, h, 2 * c, matrix.0, matrix.1),
+                4 => Frame::nv12_contiguous(pairs, w, h, 2 * c, matrix.0, matrix.1),
                 5 => Frame::i420(&bytes, w, h, n, matrix.0, matrix.1),
                 _ => Frame::rgb8(&bytes[1..], w, h, n * 3),
             };

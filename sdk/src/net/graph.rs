@@ -44,7 +44,10 @@ pub(super) struct Scale {
 pub(super) enum Weights<'a> {
     F32(Constant<'a>),
     /// The bits of i8.
-    Whole { numbers: Cow<'a, [u8]>, scales: Vec<f32> },
+    Whole {
+        numbers: Cow<'a, [u8]>,
+        scales: Vec<f32>,
+    },
 }
 
 /// A convolution's bias: f32, or whole numbers as the file quantised them.

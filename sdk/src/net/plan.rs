@@ -468,13 +468,10 @@ fn layer(layer: &Layer, shape: Shape, other: Option<Plane>, sets: Sets) -> Resul
             DenseF32::new(sets.f32, shape, weights, bias, slope, residual).map(Work::DenseF32)
         }
         Numbers::I8 { input_zero, bias, sums, scale, negative, zero, sum } => {
-            let requant =
-                RequantI8 { input_zero: *input_zero, bias, sums, scale, negative, zero: zero.unwrap_or(0), least: 0 };
+            let requant = RequantI8 { input_zero: *input_zero, bias, sums, scale, negative, zero: zero.unwrap_or(0), least: 0 };
             match (layer.depthwise, zero) {
                 (true, _) => DepthwiseI8::new(sets.i8, shape, weights, &requant).map(Work::DepthwiseI8),
-                (false, Some(_)) => {
-                    DenseI8::new(sets.i8, shape, weights, &requant, added(*sum, other)?).map(Work::DenseI8)
-                }
+                (false, Some(_)) => DenseI8::new(sets.i8, shape, weights, &requant, added(*sum, other)?).map(Work::DenseI8),
                 (false, None) => DenseI8::new(sets.i8, shape, weights, &requant, None).map(Work::DenseI8ToF32),
             }
         }

@@ -217,7 +217,9 @@ fn kind(operator: &Operator<'_>, arrays: &mut Vec<u8>) -> Result<Kind, Unknown> 
                 }
             }
         }
-        Operator::Convolution(_) | Operator::ConvolutionI8(_) | Operator::Gone => return Err("a graph that is not planned".into()),
+        Operator::Convolution(_) | Operator::ConvolutionI8(_) | Operator::Gone => {
+            return Err("a graph that is not planned".into());
+        }
     })
 }
 

@@ -210,7 +210,14 @@ fn damaged_prepared_networks_do_not_panic() {
         }
     }
     // Words for others: a value of another kind, another operator, an input left out.
-    for (word, other) in [("true", "false"), ("false", "true"), ("null", "true"), ("\"add_i8\"", "\"quantize\""), ("[", "[["), ("convolution_i8", "convolution")] {
+    for (word, other) in [
+        ("true", "false"),
+        ("false", "true"),
+        ("null", "true"),
+        ("\"add_i8\"", "\"quantize\""),
+        ("[", "[["),
+        ("convolution_i8", "convolution"),
+    ] {
         for (at, _) in json.match_indices(word) {
             let mut text = format!("{}{other}{}", &json[..at], &json[at + word.len()..]).into_bytes();
             text.resize(length, b' ');

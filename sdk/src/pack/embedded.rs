@@ -1,7 +1,7 @@
 //! The pack that comes with the crate.
 
-use super::bytes::{Bytes, Source};
 use super::Pack;
+use super::bytes::{Bytes, Source};
 use crate::error::Result;
 
 /// Written by `trainer pack`; `docs/default-pack.md` has the commands, the data and the figures.

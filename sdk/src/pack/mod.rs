@@ -16,8 +16,8 @@ use crate::embed::ModelId;
 use crate::error::{Error, ErrorCode, Result};
 use crate::replace::replace_file;
 
-use bytes::Source;
 pub use bytes::Bytes;
+use bytes::Source;
 pub use container::{Part, PartKind};
 pub use manifest::{
     Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Provenance, QualityPolicies, RecogniserManifest,
@@ -161,9 +161,11 @@ impl Pack {
     /// As [`Pack::new`].
     pub(crate) fn with_prepared(&self, prepared: Vec<(String, Vec<u8>)>) -> Result<Pack> {
         let mut parts: Vec<Part> = self.parts.iter().filter(|part| part.kind != PartKind::Prepared).cloned().collect();
-        parts.extend(prepared.into_iter().map(|(name, bytes)| {
-            Part::new(container::prepared_name(&name), PartKind::Prepared, Bytes::copied(&bytes))
-        }));
+        parts.extend(
+            prepared
+                .into_iter()
+                .map(|(name, bytes)| Part::new(container::prepared_name(&name), PartKind::Prepared, Bytes::copied(&bytes))),
+        );
         Pack::new(Manifest::clone(&self.manifest), parts)
     }
 }

@@ -1,9 +1,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use veriface::{
-    Chip, Embedding, Error, ErrorCode, Extraction, Frame, Gallery, Photo, Purpose, QualityPolicy, Result, Verifier,
-};
+use veriface::{Chip, Embedding, Error, ErrorCode, Extraction, Frame, Gallery, Photo, Purpose, QualityPolicy, Result, Verifier};
 
 use crate::inputs::{self};
 use crate::setup::{FaceRule, Setup};
@@ -99,8 +97,9 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     let (first, cold_start, peak_bytes) = (started.stop(), cold.stop(), device::peak_bytes());
     let bytes = match args.picture.as_os_str() == "-" {
         true => Vec::new(),
-        false => std::fs::read(&args.picture)
-            .map_err(|e| Error::new(ErrorCode::CannotRead, e.to_string()).in_file(&args.picture))?,
+        false => {
+            std::fs::read(&args.picture).map_err(|e| Error::new(ErrorCode::CannotRead, e.to_string()).in_file(&args.picture))?
+        }
     };
     let runs = args.runs.max(1);
     let before = device::joules();
@@ -131,9 +130,12 @@ fn print(setup: &Setup, report: &Report) -> Result<Outcome> {
     }
     let cpu = |ms: Option<f64>| ms.map_or("-".to_string(), |ms| format!("{ms:.3}"));
     print_line(format_args!("{:<22} {:>9} {:>9}", "once, ms", "wall", "CPU"))?;
-    for (what, once) in
-        [("open the pack", report.open), ("load", report.load), ("first picture", report.first), ("cold start", report.cold_start)]
-    {
+    for (what, once) in [
+        ("open the pack", report.open),
+        ("load", report.load),
+        ("first picture", report.first),
+        ("cold start", report.cold_start),
+    ] {
         print_line(format_args!("{what:<22} {:>9.3} {:>9}", once.ms, cpu(once.cpu_ms)))?;
     }
     if let Some(bytes) = report.peak_bytes {
@@ -177,7 +179,9 @@ fn growth(verifier: &Verifier, photo: &Photo, first: &Extraction, runs: usize, m
         for place in gallery.len()..entries {
             gallery.add(&place.to_string(), &noise(verifier, first.embedding.dimension(), place as u64)?)?;
         }
-        rows.push(time("search, entries", Some(entries as f64), runs, || gallery.search(&first.embedding, 5).map(|found| found.len()))?);
+        rows.push(time("search, entries", Some(entries as f64), runs, || {
+            gallery.search(&first.embedding, 5).map(|found| found.len())
+        })?);
     }
     let (width, height) = (photo.frame().width() as usize, photo.frame().height() as usize);
     let rgb = photo.frame().to_upright_rgb();

@@ -64,7 +64,15 @@ impl DepthwiseF32 {
         let lanes = output.blocks() * LANES;
         let fits = weights.bytes().len() >= lanes * window.height * window.width * size_of::<f32>()
             && [bias, slope].iter().all(|values| values.len() == output.channels);
-        fits.then(|| DepthwiseF32 { kernels, input, output, window, weights, bias: padded(bias, lanes), slope: padded(slope, lanes) })
+        fits.then(|| DepthwiseF32 {
+            kernels,
+            input,
+            output,
+            window,
+            weights,
+            bias: padded(bias, lanes),
+            slope: padded(slope, lanes),
+        })
     }
 
     pub(in crate::net) fn run(&self, input: &[f32], output: &mut [f32]) {

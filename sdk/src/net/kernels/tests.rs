@@ -257,7 +257,9 @@ fn depthwise_i8_of_every_set_is_equal_to_the_bit() {
         let shown = shape;
         let shape = (input, output, window);
         let weight = |c: usize, y: usize, x: usize| weights[c * 49 + y * 7 + x];
-        let sum = |c: usize| (0..window.height).flat_map(|y| (0..window.width).map(move |x| (y, x))).map(|(y, x)| i32::from(weight(c, y, x))).sum();
+        let sum = |c: usize| {
+            (0..window.height).flat_map(|y| (0..window.width).map(move |x| (y, x))).map(|(y, x)| i32::from(weight(c, y, x))).sum()
+        };
         let sums: Vec<i32> = (0..channels).map(sum).collect();
         let numbers = RequantI8 {
             input_zero: noise.next() as u8,
