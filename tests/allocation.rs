@@ -1,10 +1,15 @@
-//! A network on our own kernels takes no memory from the heap once it has run.
+//! A network on our own kernels takes no memory from the heap once it has run, nor does a camera frame on its way through the rooms.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use veriface::Measured;
-use veriface_tests::{here, shared};
+use std::time::Duration;
+
+use veriface::{
+    Frame, Measured, Pack, Plane, Purpose, Quality, QualityPolicy, Sighting, TrackPolicy, Verifier, VerifierSession, YuvMatrix,
+    YuvRange,
+};
+use veriface_tests::{fixture, here, shared};
 
 struct Counting;
 
@@ -66,5 +71,66 @@ fn a_second_run_allocates_nothing() {
         if let Some(file) = shared(&format!("models/{name}")) {
             assert_eq!(allocations_of_the_second_run(&std::fs::read(file).unwrap(), side), 0, "{name}");
         }
+    }
+}
+
+fn allocations<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = ALLOCATIONS.get();
+    let made = work();
+    (ALLOCATIONS.get() - before, made)
+}
+
+/// A portrait as a camera's memory, NV21 of the full range.
+fn nv21(name: &str) -> (Vec<u8>, Vec<u8>, u32, u32) {
+    let photo = fixture(name);
+    let (width, height) = (photo.frame().width() / 2 * 2, photo.frame().height() / 2 * 2);
+    let (rgb, row) = (photo.frame().to_upright_rgb(), photo.frame().width() as usize * 3);
+    let pixel = |x: u32, y: u32| {
+        let at = y as usize * row + x as usize * 3;
+        [0, 1, 2].map(|i| f32::from(rgb[at + i]))
+    };
+    let mut luma = Vec::new();
+    let mut chroma = Vec::new();
+    for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
+        let [r, g, b] = pixel(x, y);
+        luma.push((0.299 * r + 0.587 * g + 0.114 * b) as u8);
+        if x % 2 == 0 && y % 2 == 0 {
+            chroma.push((0.5 * r - 0.419 * g - 0.081 * b + 128.0) as u8);
+            chroma.push((-0.169 * r - 0.331 * g + 0.5 * b + 128.0) as u8);
+        }
+    }
+    (luma, chroma, width, height)
+}
+
+/// Camera planes → letterbox → detector → chip → quality → embedding → score. What the quality room still takes is told apart.
+#[test]
+fn a_camera_frame_takes_nothing_from_the_heap() {
+    let (luma, chroma, width, height) = nv21("collins.jpg");
+    let plane = |bytes, pixel_stride| Plane { bytes, row_stride: width as usize, pixel_stride };
+    let frame = Frame::nv21(plane(&luma, 1), plane(&chroma, 2), width, height, YuvMatrix::Bt601, YuvRange::Full).unwrap();
+    for mirror in [false, true] {
+        let accept = QualityPolicy::accept_all();
+        let verifier = Verifier::builder(Pack::embedded().unwrap()).quality_policy(Purpose::Verify, accept);
+        let verifier = verifier.mirror_averaging(mirror).unwrap().build().unwrap();
+        let policy = TrackPolicy { look_every: 1, max_offset: 1.0, spacing: Duration::ZERO, ..TrackPolicy::default() };
+        let mut session = VerifierSession::with_policy(&verifier, Purpose::Verify, policy).unwrap();
+        let mut seen = None;
+        for number in 0..30 {
+            let at = Duration::from_millis(33 * number);
+            let (taken, progress) = allocations(|| session.frame(frame, at).unwrap());
+            let Sighting::Seen { face, .. } = progress.sighting else { panic!("{progress:?}") };
+            let chip = verifier.align(frame, &face.landmarks).unwrap();
+            let (quality, _) = allocations(|| Quality::measure(&frame, &face, &chip));
+            if number >= 10 {
+                assert!(progress.ready);
+                assert_eq!(taken - quality, 0, "frame {number}");
+            }
+            seen = Some(chip);
+        }
+        // Outside of a session the vector and the chip that are handed out are all.
+        let chip = seen.unwrap();
+        let (taken, embedding) = allocations(|| verifier.embed(&chip).unwrap());
+        assert_eq!(taken, 1);
+        assert_eq!(allocations(|| embedding.compare(&embedding).unwrap()).0, 0);
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("replace", &["error"]),
+    ("pool", &[]),
     ("geometry", &["error"]),
     ("face", &["error", "geometry"]),
     ("frame", &["error", "geometry"]),
@@ -21,8 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gallery", &["error", "replace", "embed", "template"]),
     ("track", &["error", "face", "frame", "geometry", "quality", "embed"]),
     ("evaluation", &["error", "quality", "embed", "decide"]),
-    ("verifier", &["error", "face", "frame", "align", "detect", "quality", "embed", "decide", "template", "pack"]),
-    ("session", &["error", "frame", "align", "quality", "decide", "template", "track", "verifier"]),
+    ("verifier", &["error", "face", "frame", "align", "detect", "quality", "embed", "decide", "template", "pack", "pool"]),
+    ("session", &["error", "face", "frame", "align", "quality", "embed", "decide", "template", "track", "verifier"]),
 ];
 
 /// The words of a manifest, which belong to the rooms that it configures: the only uses against the order. They are plain values.

@@ -41,7 +41,7 @@ pub fn reference_pack(name: &str) -> Option<Pack> {
     let (recogniser, detector) = name.split_once('-').unwrap();
     let (recogniser, detector) = (model(recogniser)?, model(detector)?);
     let manifest = Manifest::from_json(&std::fs::read(here("packs").join(name).with_extension("json")).unwrap()).unwrap();
-    let part = |name: &str, path| Part { name: name.into(), kind: PartKind::Onnx, bytes: std::fs::read(path).unwrap() };
+    let part = |name: &str, path| Part::new(name, PartKind::Onnx, std::fs::read(path).unwrap());
     Some(Pack::new(manifest, vec![part("detector", detector), part("recogniser", recogniser)]).unwrap())
 }
 
@@ -50,7 +50,7 @@ pub fn reference_pack(name: &str) -> Option<Pack> {
 pub fn tiny_pack() -> Pack {
     let file = |name: &str| std::fs::read(here("packs").join(name)).unwrap();
     let manifest = Manifest::from_json(&file("tiny.json")).unwrap();
-    let part = |name: &str, bytes| Part { name: name.into(), kind: PartKind::Onnx, bytes };
+    let part = |name: &str, bytes: Vec<u8>| Part::new(name, PartKind::Onnx, bytes);
     Pack::new(manifest, vec![part("detector", file("tiny-detector.onnx")), part("recogniser", file("tiny-recogniser.onnx"))])
         .unwrap()
 }

@@ -331,10 +331,14 @@ fn whatever_changes_embeddings_changes_the_model_id() {
         change(&mut manifest, &mut parts);
         veriface::Pack::new(manifest, parts).unwrap().model_id()
     };
+    let longer = |part: &mut veriface::Part| {
+        let bytes = [&part.bytes().unwrap()[..], &[0]].concat();
+        *part = veriface::Part::new(part.name.clone(), part.kind, bytes);
+    };
     let mut ids = vec![
         pack.model_id(),
-        with(&|_, parts| parts[0].bytes.push(0)),
-        with(&|_, parts| parts[1].bytes.push(0)),
+        with(&|_, parts| longer(&mut parts[0])),
+        with(&|_, parts| longer(&mut parts[1])),
         with(&|manifest, _| manifest.recogniser.mirror = true),
         with(&|manifest, _| manifest.recogniser.input.mean[0] = 128.0),
         with(&|manifest, _| manifest.detector.input.colour = veriface::ColourOrder::Rgb),
@@ -389,13 +393,12 @@ fn an_uncalibrated_pack_decides_nothing() {
 #[test]
 fn a_device_that_computes_something_else_fails_the_self_test() {
     let chip = Chip::from_aligned((0..Chip::BYTES).map(|i| (i * 7 % 251) as u8).collect::<Vec<u8>>()).unwrap();
-    let tested = Verifier::from_pack(tiny_pack()).unwrap().pack_with_self_test(&chip).unwrap();
+    let tested = Verifier::from_pack(tiny_pack()).unwrap().finished_pack(&chip).unwrap();
     assert!(Verifier::from_pack(tested.clone()).is_ok());
     let mut parts = tested.parts().to_vec();
     let stated = parts.iter_mut().find(|part| part.name == "self-test-embedding").unwrap();
-    stated.bytes.reverse();
     let values: Vec<u8> = (0..16).flat_map(|i| (i as f32 - 3.0).to_le_bytes()).collect();
-    stated.bytes = values;
+    *stated = veriface::Part::new(stated.name.clone(), stated.kind, values);
     let altered = veriface::Pack::new(tested.manifest().clone(), parts).unwrap();
     assert_eq!(Verifier::from_pack(altered).unwrap_err().code(), ErrorCode::SelfTestFailed);
 }

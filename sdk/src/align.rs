@@ -142,6 +142,11 @@ impl Chip {
         Chip { rgb }
     }
 
+    /// To be written to.
+    pub(crate) fn black() -> Chip {
+        Chip { rgb: vec![0; Chip::BYTES] }
+    }
+
     /// The pixels: 112 rows of 112 times R, G, B.
     pub fn rgb(&self) -> &[u8] {
         &self.rgb
@@ -169,13 +174,19 @@ impl fmt::Debug for Chip {
 /// # Errors
 /// [`ErrorCode::InvalidLandmarks`] when no similarity carries the landmarks to the template.
 pub fn align(frame: &Frame<'_>, landmarks: &Landmarks) -> Result<Chip> {
+    let mut chip = Chip::black();
+    align_into(frame, landmarks, &mut chip)?;
+    Ok(chip)
+}
+
+/// The same into a chip that is used again.
+pub(crate) fn align_into(frame: &Frame<'_>, landmarks: &Landmarks, chip: &mut Chip) -> Result<()> {
     let to_frame = AlignmentTemplate::ARCFACE
         .similarity(landmarks)?
         .inverse()
         .ok_or_else(|| Error::new(ErrorCode::InvalidLandmarks, "the similarity to the template has no inverse"))?;
-    let mut rgb = vec![0; Chip::BYTES];
-    frame.sample(&to_frame, Chip::SIZE, Chip::SIZE, Border::Constant([0, 0, 0]), &mut rgb);
-    Ok(Chip { rgb })
+    frame.sample(&to_frame, Chip::SIZE, Chip::SIZE, Border::Constant([0, 0, 0]), &mut chip.rgb);
+    Ok(())
 }
 
 #[cfg(test)]

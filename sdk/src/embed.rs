@@ -186,6 +186,14 @@ impl Embedding {
         Ok(Embedding { model, values: values.into_boxed_slice() })
     }
 
+    /// What a new output is written to before it takes this embedding's place: as many zeros.
+    pub(crate) fn renewed(self, model: ModelId, write: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<Embedding> {
+        let mut values = self.values.into_vec();
+        values.fill(0.0);
+        write(&mut values)?;
+        Embedding::from_raw(model, values)
+    }
+
     /// Takes values that are a unit vector already, as stored bytes are, and keeps every bit.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod gallery;
 mod geometry;
 mod net;
 mod pack;
+mod pool;
 mod quality;
 mod replace;
 mod session;
@@ -33,9 +34,10 @@ pub use geometry::{Point, Rect, Similarity};
 #[doc(hidden)]
 pub use net::Measured;
 pub use pack::{
-    Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance, QualityPolicies,
-    RecogniserManifest, SelfTest,
+    Alignment, Bytes, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance,
+    QualityPolicies, RecogniserManifest, SelfTest,
 };
+pub use pool::Pool;
 pub use quality::{Pose, Quality, QualityPolicy};
 pub use replace::replace_file;
 pub use session::{Progress, VerifierSession};

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::align::align;
+use crate::align::{Chip, align_into};
 use crate::decide::Decision;
+use crate::embed::Embedding;
 use crate::error::{Reason, Result};
+use crate::face::Face;
 use crate::frame::Frame;
 use crate::quality::Quality;
 use crate::template::{Enrolment, Template};
@@ -41,6 +43,10 @@ pub struct VerifierSession {
     verifier: Verifier,
     purpose: Purpose,
     track: Track,
+    /// What each frame writes to, so that the next one takes nothing from the heap.
+    faces: Vec<Face>,
+    chip: Chip,
+    spare: Option<Embedding>,
 }
 
 /// What one frame brought.
@@ -70,7 +76,8 @@ impl VerifierSession {
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] when the policy's numbers are out of range.
     pub fn with_policy(verifier: &Verifier, purpose: Purpose, policy: TrackPolicy) -> Result<VerifierSession> {
-        Ok(VerifierSession { verifier: verifier.clone(), purpose, track: Track::new(policy)? })
+        let (verifier, track) = (verifier.clone(), Track::new(policy)?);
+        Ok(VerifierSession { verifier, purpose, track, faces: Vec::new(), chip: Chip::black(), spare: None })
     }
 
     /// Takes the next frame; `at` is its time since any fixed moment, such as the stream's beginning.
@@ -82,21 +89,24 @@ impl VerifierSession {
     /// the guidance says so.
     pub fn frame<'f>(&mut self, frame: impl Into<Frame<'f>>, at: Duration) -> Result<Progress> {
         let frame = frame.into();
-        let faces = match self.track.look() {
-            Look::Nowhere => None,
+        let found = match self.track.look() {
+            Look::Nowhere => Found::NotLooked,
             // The detector's input has one size: a part of the frame costs as much as all of it.
-            Look::Region(_) | Look::Whole => Some(self.verifier.glance(&frame)?),
+            Look::Region(_) | Look::Whole => {
+                self.verifier.glance(&frame, &mut self.faces)?;
+                Found::Everywhere(&self.faces)
+            }
         };
-        let found = faces.as_deref().map_or(Found::NotLooked, Found::Everywhere);
         let sighting = self.track.follow(at, frame.width(), frame.height(), found);
         let mut reasons = Vec::new();
         if let Sighting::Seen { face, .. } = sighting {
-            let chip = align(&frame, &face.landmarks)?;
+            align_into(&frame, &face.landmarks, &mut self.chip)?;
             // Others in the picture are the track's to judge: it knows who is near.
-            let quality = Quality::measure(&frame, &face, &chip);
+            let quality = Quality::measure(&frame, &face, &self.chip);
             reasons = self.verifier.quality_policy(self.purpose).check(&quality);
             if let Some(best) = self.track.judge(&quality, &reasons) {
-                self.track.keep(best, self.verifier.embed(&chip)?)?;
+                let embedding = self.verifier.embed_again(&self.chip, self.spare.take())?;
+                self.spare = self.track.keep_and_give_back(best, embedding)?;
             }
         }
         Ok(Progress { guidance: self.track.guidance(), sighting, reasons, ready: self.track.is_ready() })

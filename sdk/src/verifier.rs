@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorCode, Reason, Result, Which};
 use crate::face::{Face, Landmarks};
 use crate::frame::Frame;
 use crate::pack::{Pack, Part, PartKind, SelfTest};
+use crate::pool::Pool;
 use crate::quality::{Quality, QualityPolicy};
 use crate::template::{Enrolment, Template};
 
@@ -41,6 +42,7 @@ struct Inner {
     threshold: Option<Threshold>,
     choice: FaceChoice,
     search: Search,
+    pool: Pool,
     enrol: QualityPolicy,
     verify: QualityPolicy,
 }
@@ -52,6 +54,7 @@ pub struct VerifierBuilder {
     stated: Option<Score>,
     choice: FaceChoice,
     search: Search,
+    pool: Pool,
     enrol: Option<QualityPolicy>,
     verify: Option<QualityPolicy>,
 }
@@ -116,6 +119,12 @@ impl VerifierBuilder {
         self
     }
 
+    /// Threads that [`Verifier::embed_all`] may use beside its caller's; by default none. One pool may serve several verifiers.
+    pub fn pool(mut self, pool: &Pool) -> Self {
+        self.pool = pool.clone();
+        self
+    }
+
     /// The quality policy for this purpose, instead of the pack's.
     pub fn quality_policy(mut self, purpose: Purpose, policy: QualityPolicy) -> Self {
         match purpose {
@@ -162,6 +171,7 @@ impl VerifierBuilder {
                 threshold,
                 choice: self.choice,
                 search: self.search,
+                pool: self.pool,
                 enrol: self.enrol.unwrap_or_else(|| manifest.quality.enrol.clone()),
                 verify: self.verify.unwrap_or_else(|| manifest.quality.verify.clone()),
                 pack: self.pack,
@@ -180,10 +190,9 @@ fn default_threshold(calibration: &Calibration) -> Result<Threshold> {
 /// The pack's chip must give the pack's embedding.
 fn self_test(pack: &Pack, recogniser: &Recogniser) -> Result<()> {
     let Some(test) = &pack.manifest().self_test else { return Ok(()) };
-    let chip = Chip::from_aligned(pack.bytes_of(&test.chip))
+    let chip = Chip::from_aligned(pack.bytes_of(&test.chip)?.to_vec())
         .map_err(|e| Error::new(ErrorCode::InvalidManifest, format!("self_test.chip: {}", e.detail())))?;
-    let stated: Vec<f32> =
-        pack.bytes_of(&test.embedding).chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let stated: Vec<f32> = pack.bytes_of(&test.embedding)?.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
     let stated = Embedding::from_raw(pack.model_id(), stated)
         .map_err(|e| Error::new(ErrorCode::InvalidManifest, format!("self_test.embedding: {}", e.detail())))?;
     let failed = |detail: String| Error::new(ErrorCode::SelfTestFailed, detail);
@@ -211,6 +220,7 @@ impl Verifier {
             stated: None,
             choice: FaceChoice::default(),
             search: Search::default(),
+            pool: Pool::default(),
             enrol: None,
             verify: None,
         }
@@ -232,22 +242,29 @@ impl Verifier {
         self.inner.pack.model_id()
     }
 
-    /// The pack, carrying a self-test: this chip and the embedding that this machine gives it.
+    /// The pack as it is handed on: with a self-test, this chip and the embedding that this machine gives it, and with the networks
+    /// prepared for our kernels, so that they load without being read and packed again.
     ///
     /// # Errors
-    /// As [`Verifier::embed`].
-    pub fn pack_with_self_test(&self, chip: &Chip) -> Result<Pack> {
+    /// As [`Verifier::embed`]; [`ErrorCode::SelfTestFailed`] when the prepared network computes anything else.
+    pub fn finished_pack(&self, chip: &Chip) -> Result<Pack> {
         let pack = &self.inner.pack;
         let embedding = self.embed(chip)?;
         let mut manifest = pack.manifest().clone();
         let test = SelfTest { chip: "self-test-chip".into(), embedding: "self-test-embedding".into(), min_cosine: 0.999 };
         let mut parts: Vec<Part> =
             pack.parts().iter().filter(|part| part.name != test.chip && part.name != test.embedding).cloned().collect();
-        parts.push(Part { name: test.chip.clone(), kind: PartKind::Chip, bytes: chip.rgb().to_vec() });
-        let values = embedding.values().iter().flat_map(|value| value.to_le_bytes()).collect();
-        parts.push(Part { name: test.embedding.clone(), kind: PartKind::Embedding, bytes: values });
+        parts.push(Part::new(test.chip.clone(), PartKind::Chip, chip.rgb().to_vec()));
+        let values: Vec<u8> = embedding.values().iter().flat_map(|value| value.to_le_bytes()).collect();
+        parts.push(Part::new(test.embedding.clone(), PartKind::Embedding, values));
         manifest.self_test = Some(test);
-        Pack::new(manifest, parts)
+        let pack = Pack::new(manifest, parts)?;
+        let pack =
+            pack.with_prepared([Detector::prepare(&pack)?, Recogniser::prepare(&pack)?].into_iter().flatten().collect())?;
+        if Recogniser::load(&pack)?.embed(chip)? != embedding {
+            return Err(Error::new(ErrorCode::SelfTestFailed, "the prepared network gives another embedding"));
+        }
+        Ok(pack)
     }
 
     /// The threshold it decides at; `None` when the pack is not calibrated and nobody stated one.
@@ -279,12 +296,13 @@ impl Verifier {
         self.inner.recogniser.embed(chip)
     }
 
-    /// The embeddings of several chips, in their order.
+    /// The embeddings of several chips, in their order; on several threads where [`VerifierBuilder::pool`] gave some.
     ///
     /// # Errors
     /// As [`Verifier::embed`]; the error names the chip's place.
     pub fn embed_all<'c>(&self, chips: impl IntoIterator<Item = &'c Chip>) -> Result<Vec<Embedding>> {
-        chips.into_iter().enumerate().map(|(i, chip)| self.embed(chip).map_err(|e| e.of(Which::Item(i)))).collect()
+        let chips: Vec<&Chip> = chips.into_iter().collect();
+        self.inner.pool.map(&chips, |i, chip| self.embed(chip).map_err(|e| e.of(Which::Item(i)))).into_iter().collect()
     }
 
     /// How fit this face is to decide on.
@@ -387,8 +405,16 @@ impl Verifier {
     }
 
     /// The faces of a camera frame by a single look, whatever it finds: the next frame comes soon.
-    pub(crate) fn glance(&self, frame: &Frame<'_>) -> Result<Vec<Face>> {
-        self.inner.detector.detect(frame, &Search::glance())
+    pub(crate) fn glance(&self, frame: &Frame<'_>, faces: &mut Vec<Face>) -> Result<()> {
+        self.inner.detector.detect_into(frame, &Search::glance(), faces)
+    }
+
+    /// [`Verifier::embed`] in the memory of an embedding that nobody needs any more.
+    pub(crate) fn embed_again(&self, chip: &Chip, old: Option<Embedding>) -> Result<Embedding> {
+        match old {
+            Some(old) => self.inner.recogniser.embed_again(chip, old),
+            None => self.inner.recogniser.embed(chip),
+        }
     }
 
     fn decides(&self) -> Result<&Threshold> {

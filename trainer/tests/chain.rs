@@ -446,7 +446,7 @@ fn a_pack_says_what_its_scores_mean_or_says_nothing() {
     assert!(manifest.self_test.is_some() && manifest.calibration.is_some());
     let text = |name: &str| {
         let part = verifier.pack().parts().iter().find(|part| part.name == name && part.kind == PartKind::Text);
-        String::from_utf8(part.expect("a text").bytes.clone()).expect("UTF-8")
+        String::from_utf8(part.expect("a text").bytes().expect("read").to_vec()).expect("UTF-8")
     };
     assert_eq!(text("LICENCE"), "do as you like");
     let card = text("model-card");

@@ -4,6 +4,7 @@
 //! items of a batch failed.
 
 mod cmd;
+mod device;
 mod inputs;
 mod setup;
 

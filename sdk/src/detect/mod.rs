@@ -17,6 +17,8 @@ pub use choice::FaceChoice;
 pub use head::HeadKind;
 pub use search::Search;
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::error::Result;
 use crate::face::{DetectionScore, Face, Landmarks};
 use crate::frame::{Border, Frame};
@@ -34,6 +36,17 @@ pub struct Detector {
     input: InputForm,
     head: HeadKind,
     score_threshold: f32,
+    /// What calls that go on write to, kept for the next ones.
+    idle: Mutex<Vec<Scratch>>,
+}
+
+/// Memory of one call.
+#[derive(Default)]
+struct Scratch {
+    rgb: Vec<u8>,
+    windows: Vec<Window>,
+    seen: Vec<Candidate>,
+    found: Vec<Candidate>,
 }
 
 impl Detector {
@@ -43,13 +56,19 @@ impl Detector {
     /// [`crate::ErrorCode::UnusableNetwork`].
     pub fn load(pack: &Pack) -> Result<Detector> {
         let manifest = &pack.manifest().detector;
-        Detector::of(pack.bytes_of(&manifest.part), manifest)
+        Detector::of(Network::of_pack(pack, &manifest.part, &manifest.input.shape())?, manifest)
     }
 
-    fn of(onnx: &[u8], manifest: &DetectorManifest) -> Result<Detector> {
+    /// The prepared form of the pack's network, by the name of its part; `None` when it runs on tract.
+    pub(crate) fn prepare(pack: &Pack) -> Result<Option<(String, Vec<u8>)>> {
+        let manifest = &pack.manifest().detector;
+        Network::prepare_part(pack, &manifest.part, &manifest.input.shape())
+    }
+
+    fn of(network: Network, manifest: &DetectorManifest) -> Result<Detector> {
         let input = manifest.input;
-        let network = Network::load(onnx, &input.shape())?;
-        let detector = Detector { network, input, head: manifest.head, score_threshold: manifest.score_threshold };
+        let (head, score_threshold) = (manifest.head, manifest.score_threshold);
+        let detector = Detector { network, input, head, score_threshold, idle: Mutex::default() };
         detector.candidates(&vec![0; input.width * input.height * 3], 0.5, &mut Vec::new())?;
         Ok(detector)
     }
@@ -59,33 +78,60 @@ impl Detector {
     /// # Errors
     /// [`crate::ErrorCode::NetworkFailed`].
     pub fn detect(&self, frame: &Frame<'_>, search: &Search) -> Result<Vec<Face>> {
+        let mut faces = Vec::new();
+        self.detect_into(frame, search, &mut faces)?;
+        Ok(faces)
+    }
+
+    /// The same into a list that is used again: where the first look suffices, nothing is taken from the heap once one frame was seen.
+    pub(crate) fn detect_into(&self, frame: &Frame<'_>, search: &Search, faces: &mut Vec<Face>) -> Result<()> {
+        faces.clear();
+        let mut scratch = self.scratch();
+        let result = self.detect_with(frame, search, &mut scratch);
+        faces.extend(scratch.found.iter().filter_map(face));
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        result
+    }
+
+    fn scratch(&self) -> Scratch {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn detect_with(&self, frame: &Frame<'_>, search: &Search, scratch: &mut Scratch) -> Result<()> {
         let size = Size { width: f64::from(frame.width()), height: f64::from(frame.height()) };
-        let mut found: Vec<Candidate> = Vec::new();
+        let Scratch { rgb, windows, seen, found } = scratch;
+        found.clear();
         let mut second_looks = second_look::MOST_FACES;
-        for look in search.looks(size, self.input_size()) {
-            let mut seen = Vec::new();
-            for window in look {
-                self.look(frame, &window, self.score_threshold, &mut seen)?;
+        for number in 0.. {
+            if !search.look(number, size, self.input_size(), windows) {
+                break;
             }
-            nms::suppress(&mut seen);
-            for candidate in seen {
-                if found.iter().any(|face| nms::same_face(face, &candidate) || nms::lies_on(face, &candidate)) {
+            if windows.is_empty() {
+                continue;
+            }
+            seen.clear();
+            for window in windows.iter() {
+                self.look(frame, window, self.score_threshold, rgb, seen)?;
+            }
+            nms::suppress(seen);
+            for candidate in seen.iter() {
+                if found.iter().any(|face| nms::same_face(face, candidate) || nms::lies_on(face, candidate)) {
                     continue;
                 }
-                let clear = || second_look::is_clear(&candidate, size, self.input_size(), self.head.head().clear_height());
+                let clear = || second_look::is_clear(candidate, size, self.input_size(), self.head.head().clear_height());
                 if search.looks_again() && second_looks > 0 && !clear() {
                     second_looks -= 1;
-                    found.extend(second_look::look_again(self, frame, &candidate)?);
+                    found.extend(second_look::look_again(self, frame, candidate)?);
                 } else {
-                    found.push(candidate);
+                    found.push(*candidate);
                 }
             }
-            nms::suppress(&mut found);
+            nms::suppress(found);
             if !search.goes_on(!found.is_empty()) {
                 break;
             }
         }
-        Ok(found.iter().filter_map(face).collect())
+        Ok(())
     }
 
     fn input_size(&self) -> Size {
@@ -94,11 +140,20 @@ impl Detector {
 
     /// Appends the faces seen through one window, in pixels of the frame: candidates with plausible points that are not cut where a
     /// neighbouring window shows them whole.
-    fn look(&self, frame: &Frame<'_>, window: &Window, min_score: f32, found: &mut Vec<Candidate>) -> Result<()> {
-        let mut rgb = vec![0; self.input.width * self.input.height * 3];
-        frame.sample(&window.to_frame, self.input.width, self.input.height, Border::Constant([0, 0, 0]), &mut rgb);
-        let mut seen = Vec::new();
-        self.candidates(&rgb, min_score, &mut seen)?;
+    fn look(
+        &self,
+        frame: &Frame<'_>,
+        window: &Window,
+        min_score: f32,
+        rgb: &mut Vec<u8>,
+        found: &mut Vec<Candidate>,
+    ) -> Result<()> {
+        rgb.resize(self.input.width * self.input.height * 3, 0);
+        frame.sample(&window.to_frame, self.input.width, self.input.height, Border::Constant([0, 0, 0]), rgb);
+        let mut scratch = self.scratch();
+        let seen = &mut scratch.found;
+        seen.clear();
+        let result = self.candidates(rgb, min_score, seen);
         let [left, right, top, bottom] = window.goes_on;
         let (width, height) = (self.input.width as f32, self.input.height as f32);
         seen.retain(|Candidate { rect, .. }| {
@@ -106,10 +161,11 @@ impl Detector {
                 left && rect.left < 0.0 || right && rect.right > width || top && rect.top < 0.0 || bottom && rect.bottom > height;
             !cut && window.heights.contains(&f64::from(rect.height()))
         });
-        nms::suppress(&mut seen);
+        nms::suppress(seen);
         let carried = seen.iter().map(|candidate| carried(candidate, &window.to_frame));
         found.extend(carried.filter(|candidate| face(candidate).is_some()));
-        Ok(())
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        result
     }
 
     fn candidates(&self, rgb: &[u8], min_score: f32, found: &mut Vec<Candidate>) -> Result<()> {
@@ -177,9 +233,13 @@ mod tests {
         DetectorManifest { head: HeadKind::Yunet, input, ..scrfd() }
     }
 
+    fn load(onnx: &[u8], manifest: DetectorManifest) -> Result<Detector> {
+        Detector::of(Network::load(onnx, &manifest.input.shape())?, &manifest)
+    }
+
     fn detectors() -> Vec<Detector> {
         let files = [("models/scrfd_500m_bnkps_320.onnx", scrfd()), ("models/face_detection_yunet_2026may.onnx", yunet())];
-        files.iter().filter_map(|(file, manifest)| Some(Detector::of(&shared(file)?, manifest).unwrap())).collect()
+        files.into_iter().filter_map(|(file, manifest)| Some(load(&shared(file)?, manifest).unwrap())).collect()
     }
 
     fn fixture(name: &str) -> Photo {
@@ -206,7 +266,7 @@ mod tests {
         else {
             return;
         };
-        for error in [Detector::of(&a, &yunet()).err(), Detector::of(&b, &scrfd()).err()] {
+        for error in [load(&a, yunet()).err(), load(&b, scrfd()).err()] {
             assert_eq!(error.unwrap().code(), crate::ErrorCode::UnusableNetwork);
         }
     }

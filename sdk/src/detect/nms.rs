@@ -23,15 +23,26 @@ pub(super) fn lies_on(face: &Candidate, candidate: &Candidate) -> bool {
 /// Leaves the best of every group of overlapping candidates, best first; those that are not finite go.
 pub(super) fn suppress(candidates: &mut Vec<Candidate>) {
     candidates.retain(Candidate::is_finite);
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
-    candidates.truncate(MOST);
-    let mut kept: Vec<Candidate> = Vec::new();
-    for candidate in candidates.iter() {
-        if !kept.iter().any(|better| same_face(better, candidate)) {
-            kept.push(*candidate);
-        }
+    if candidates.len() > MOST {
+        candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+        candidates.truncate(MOST);
     }
-    *candidates = kept;
+    // In place, since frames come by the dozen: the best of the rest moves to the front and takes its like out.
+    let mut kept = 0;
+    while kept < candidates.len() {
+        let better = |best: usize, other: usize| {
+            if candidates[other].score.total_cmp(&candidates[best].score).is_gt() { other } else { best }
+        };
+        let best = (kept..candidates.len()).reduce(better).unwrap_or(kept);
+        candidates[kept..=best].rotate_right(1);
+        let face = candidates[kept];
+        kept += 1;
+        let mut place = 0;
+        candidates.retain(|candidate| {
+            place += 1;
+            place <= kept || !same_face(&face, candidate)
+        });
+    }
 }
 
 #[cfg(test)]

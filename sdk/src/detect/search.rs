@@ -89,26 +89,41 @@ impl Search {
         }
     }
 
-    /// What to look at, in turn: sets of windows after each of which the search may end.
-    pub(super) fn looks(&self, frame: Size, input: Size) -> impl Iterator<Item = Vec<Window>> {
-        let first = whole(frame, input, 1.0, Turn::NONE).scale();
-        let finest = self.smallest_face / READABLE;
-        let steps = (0..).map(move |level| first / 2f64.powi(level)).take_while(move |step| *step > finest).skip(1);
-        let finer: Vec<f64> = if first > finest { steps.chain([finest]).collect() } else { Vec::new() };
+    /// What to look at, in turn: fills `windows` with the look of this number; `false` behind the last. After each the search may end.
+    pub(super) fn look(&self, number: usize, frame: Size, input: Size, windows: &mut Vec<Window>) -> bool {
+        windows.clear();
         let any = 0.0..f64::INFINITY;
-        let overfull = input.height.min(input.width) * OVERFULL..f64::INFINITY;
-        let at_first = [
-            vec![Window::of_all(whole(frame, input, 1.0, Turn::NONE), any.clone())],
-            LEANS.map(|lean| Window::of_all(whole(frame, input, 1.0, lean), any.clone())).to_vec(),
-            vec![Window::of_all(whole(frame, input, 0.5, Turn::NONE), overfull)],
-        ];
-        let later = finer.into_iter().enumerate().flat_map(move |(level, step)| {
-            let upright = windows(frame, input, step, Turn::NONE);
-            let leaning =
-                LEANS.iter().filter(move |_| level < LEANING_LEVELS).flat_map(move |lean| windows(frame, input, step, *lean));
-            [upright, leaning.collect()]
-        });
-        at_first.into_iter().chain(later).filter(|look: &Vec<Window>| !look.is_empty())
+        match number {
+            0 => windows.push(Window::of_all(whole(frame, input, 1.0, Turn::NONE), any)),
+            1 => windows.extend(LEANS.map(|lean| Window::of_all(whole(frame, input, 1.0, lean), any.clone()))),
+            2 => {
+                let overfull = input.height.min(input.width) * OVERFULL..f64::INFINITY;
+                windows.push(Window::of_all(whole(frame, input, 0.5, Turn::NONE), overfull));
+            }
+            _ => {
+                let level = (number - 3) / 2;
+                let Some(step) = self.step(level, whole(frame, input, 1.0, Turn::NONE).scale()) else { return false };
+                if number % 2 == 1 {
+                    tiles(frame, input, step, Turn::NONE, windows);
+                } else if level < LEANING_LEVELS {
+                    LEANS.iter().for_each(|lean| tiles(frame, input, step, *lean, windows));
+                }
+            }
+        }
+        true
+    }
+
+    /// Frame pixels a pixel of the input on a finer level: half of those of the level before, at last those at which the smallest face is
+    /// readable. `first` is that of the whole frame.
+    fn step(&self, level: usize, first: f64) -> Option<f64> {
+        let finest = self.smallest_face / READABLE;
+        let halved = |level: usize| first / 2f64.powi(level.min(64) as i32);
+        match () {
+            _ if halved(level + 1) > finest => Some(halved(level + 1)),
+            // One level more, when there was anything to halve.
+            _ if first > finest && (level == 0 || halved(level) > finest) => Some(finest),
+            _ => None,
+        }
     }
 }
 
@@ -129,15 +144,14 @@ impl Window {
     }
 }
 
-/// Windows of `step` frame pixels a pixel that cover the frame, overlapping by at least [`OVERLAP`].
-fn windows(frame: Size, input: Size, step: f64, turn: Turn) -> Vec<Window> {
+/// Adds windows of `step` frame pixels a pixel that cover the frame, overlapping by at least [`OVERLAP`].
+fn tiles(frame: Size, input: Size, step: f64, turn: Turn, all: &mut Vec<Window>) {
     let across = (frame.width * turn.cos.abs() + frame.height * turn.sin.abs()) / step;
     let down = (frame.width * turn.sin.abs() + frame.height * turn.cos.abs()) / step;
     let (columns, rows) = (offsets(across, input.width), offsets(down, input.height));
     let (middle_x, middle_y) = ((frame.width - 1.0) / 2.0, (frame.height - 1.0) / 2.0);
-    let mut all = Vec::new();
     if columns.len().saturating_mul(rows.len()) > MOST_WINDOWS {
-        return all;
+        return;
     }
     for (row, dy) in rows.iter().enumerate() {
         for (column, dx) in columns.iter().enumerate() {
@@ -150,7 +164,6 @@ fn windows(frame: Size, input: Size, step: f64, turn: Turn) -> Vec<Window> {
             }
         }
     }
-    all
 }
 
 /// The middles of evenly spread windows of length `window` over `length`, relative to its middle.
@@ -187,8 +200,16 @@ mod tests {
         Size { width, height }
     }
 
+    fn looks(search: Search, frame: Size) -> Vec<Vec<Window>> {
+        let look = |number: usize| {
+            let mut windows = Vec::new();
+            search.look(number, frame, INPUT, &mut windows).then_some(windows)
+        };
+        (0..).map_while(look).filter(|windows| !windows.is_empty()).collect()
+    }
+
     fn all(search: Search, frame: Size) -> Vec<Window> {
-        search.looks(frame, INPUT).flatten().collect()
+        looks(search, frame).concat()
     }
 
     /// Where a position of the frame lies in the window's input.
@@ -199,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_first_look_shows_the_whole_frame() {
-        let first = Search::nearest().looks(size(1920.0, 1080.0), INPUT).next().unwrap();
+        let first = looks(Search::nearest(), size(1920.0, 1080.0)).swap_remove(0);
         let [window] = &first[..] else { panic!("{first:?}") };
         assert_eq!((window.to_frame.a, window.to_frame.b), (6.0, 0.0));
         let (left, top) = seen_at(window, -0.5, -0.5);
@@ -220,7 +241,7 @@ mod tests {
             assert!((finest - 1.25).abs() < 1e-9, "{finest}");
         }
         // 400 pixels over an input of 320: a face of 40 is readable at once.
-        assert_eq!(Search::every_face().looks(size(400.0, 300.0), INPUT).count(), 3);
+        assert_eq!(looks(Search::every_face(), size(400.0, 300.0)).len(), 3);
     }
 
     #[test]

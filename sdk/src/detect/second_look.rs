@@ -45,9 +45,9 @@ pub(super) fn look_again(detector: &Detector, frame: &Frame<'_>, first: &Candida
         let centre = face.rect.center();
         let step = f64::from(face.rect.height()) / HEIGHT;
         let to_frame = centred(f64::from(centre.x), f64::from(centre.y), input, step, turn);
-        let mut seen = Vec::new();
+        let (mut seen, mut rgb) = (Vec::new(), Vec::new());
         let window = Window::of_all(to_frame, HEIGHT / 2.0..HEIGHT * 2.0);
-        detector.look(frame, &window, detector.score_threshold * SCORE, &mut seen)?;
+        detector.look(frame, &window, detector.score_threshold * SCORE, &mut rgb, &mut seen)?;
         let overlap = |candidate: &Candidate| candidate.rect.iou(&face.rect);
         match seen.into_iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b))) {
             Some(again) if same_face(&again, &face) => face = Candidate { score: again.score.max(face.score), ..again },

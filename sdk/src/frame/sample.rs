@@ -5,10 +5,13 @@
 //! The grid position is mapped to the stored pixels without rounding, so that a turned or mirrored buffer gives the same four
 //! neighbours with the same four weights.
 
+mod upright;
+
 use crate::geometry::Similarity;
 
 use super::Frame;
 use super::camera::{Memory, Packed, Plane, YuvMatrix, YuvRange};
+use upright::{Columns, add_every_second, add_rows, weighted};
 
 /// What lies outside the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +79,12 @@ trait Pixels: Copy {
     /// The pixels stored at (`x`, `y`), (`x` + 1, `y`), (`x`, `y` + 1) and (`x` + 1, `y` + 1).
     fn square(self, x: usize, y: usize) -> [[i32; 3]; 4];
 
+    /// Adds a stored row and the next one, each times its weight, to the sums of columns `columns.first`…`last`.
+    fn add_rows(self, columns: &mut Columns, last: usize, y: usize, weights: (u16, u16));
+
+    /// The sums of the stored columns `x` and `x` + 1, by component.
+    fn square_of_columns(self, columns: &Columns, x: usize) -> [[u32; 2]; 3];
+
     /// A weighted sum of pixels as RGB, times 2^[`FACTOR_BITS`]; `weight` is the sum of their weights.
     fn to_rgb(self, sum: [i64; 3], weight: i64) -> [i64; 3];
 }
@@ -102,6 +111,24 @@ impl<const N: usize, const R: usize, const G: usize, const B: usize> Pixels for 
         let below = &self.bytes[start + self.row_stride..start + self.row_stride + 2 * N];
         let pixel = |row: &[u8], at: usize| [i32::from(row[at + R]), i32::from(row[at + G]), i32::from(row[at + B])];
         [pixel(above, 0), pixel(above, N), pixel(below, 0), pixel(below, N)]
+    }
+
+    #[inline(always)]
+    fn add_rows(self, columns: &mut Columns, last: usize, y: usize, weights: (u16, u16)) {
+        let row = |y: usize| &self.bytes[y * self.row_stride + columns.first * N..y * self.row_stride + (last + 1) * N];
+        let (above, below) = (row(y), row(y + 1));
+        for (sums, at) in columns.sums.iter_mut().zip([R, G, B]).take(if N == 1 { 1 } else { 3 }) {
+            for ((sum, a), b) in sums.iter_mut().zip(above.as_chunks::<N>().0).zip(below.as_chunks::<N>().0) {
+                *sum += weighted(a[at], b[at], weights);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn square_of_columns(self, columns: &Columns, x: usize) -> [[u32; 2]; 3] {
+        let at = x - columns.first;
+        let pair = |of: usize| [columns.sums[of][at], columns.sums[of][at + 1]];
+        if N == 1 { [pair(0); 3] } else { [pair(0), pair(1), pair(2)] }
     }
 
     #[inline(always)]
@@ -144,6 +171,37 @@ impl Pixels for Yuv<'_> {
             [i32::from(below[0]), u[2], v[2]],
             [i32::from(below[1]), u[3], v[3]],
         ]
+    }
+
+    #[inline(always)]
+    fn add_rows(self, columns: &mut Columns, last: usize, y: usize, weights: (u16, u16)) {
+        let [luma, u, v] = &mut columns.sums;
+        let row = |y: usize| &self.y.bytes[y * self.y.row_stride + columns.first..y * self.y.row_stride + last + 1];
+        add_rows(luma, (row(y), row(y + 1)), weights);
+        // Blocks of the first pixel to the one behind the last.
+        let (first, end) = (columns.first / 2, last.div_ceil(2) + 1);
+        for (sums, plane) in [(u, self.u), (v, self.v)] {
+            let row = |y: usize| &plane.bytes[y * plane.row_stride + first * plane.pixel_stride..];
+            let (above, below) = (row(y / 2), row(y.div_ceil(2)));
+            let sums = &mut sums[..end - first];
+            match plane.pixel_stride {
+                1 => add_rows(sums, (above, below), weights),
+                2 => add_every_second(sums, (above, below), weights),
+                step => {
+                    for ((sum, a), b) in sums.iter_mut().zip(above.iter().step_by(step)).zip(below.iter().step_by(step)) {
+                        *sum += weighted(*a, *b, weights);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn square_of_columns(self, columns: &Columns, x: usize) -> [[u32; 2]; 3] {
+        let (at, first) = (x - columns.first, columns.first / 2);
+        let (left, right) = (x / 2 - first, x.div_ceil(2) - first);
+        let [luma, u, v] = &columns.sums;
+        [[luma[at], luma[at + 1]], [u[left], u[right]], [v[left], v[right]]]
     }
 
     #[inline(always)]
@@ -220,6 +278,13 @@ impl Output<'_> {
         let reader = Reader { pixels, columns: frame.stored_width as i32, rows: frame.stored_height as i32, border: self.border };
         let n = positions_per_side(self.to_frame.scale());
         let mean = Mean::of(n * n);
+        if upright::takes(self.to_frame) {
+            return upright::fill(self, frame, &reader, n, &mean);
+        }
+        self.fill_any(frame, &reader, n, &mean);
+    }
+
+    fn fill_any<P: Pixels>(&mut self, frame: &Frame<'_>, reader: &Reader<P>, n: u32, mean: &Mean) {
         let offset = |i: u32| f64::from(2 * i + 1) / f64::from(2 * n) - 0.5;
         let (mut xs, mut ys) = ([0; CHUNK], [0; CHUNK]);
         for (v, row) in self.rgb.chunks_exact_mut((self.width * 3).max(1)).enumerate() {
@@ -234,7 +299,7 @@ impl Output<'_> {
                     }
                 }
                 for (out, sum) in out.chunks_exact_mut(3).zip(sums.iter()) {
-                    [out[0], out[1], out[2]] = reader.rounded(sum, &mean);
+                    [out[0], out[1], out[2]] = reader.rounded(sum, mean);
                 }
             }
         }
@@ -481,6 +546,36 @@ mod tests {
                 prop_assert_eq!((frame.width(), frame.height()), (31, 22));
                 prop_assert_eq!(&sampled(&frame, &map, (17, 12), border), &expected, "EXIF {}", value);
             }
+        }
+
+        /// The way for maps that do not turn against the way for any map.
+        #[test]
+        fn a_letterbox_is_what_any_map_gives(
+            size in (1u32..150, 1u32..90), a in -17.0f64..17.0, tx in -60.0f64..200.0, ty in -60.0f64..120.0, exif in 1u16..9,
+            format in 0..7, constant in any::<bool>(), out in (1usize..150, 1usize..20),
+        ) {
+            let (w, h) = size;
+            let bytes = noise((w * h * 4) as usize + 4);
+            let (n, c) = (w as usize, w.div_ceil(2) as usize);
+            let matrix = (YuvMatrix::Bt601, YuvRange::Video);
+            // To the last byte, so that the last chroma sample is the last byte of its plane.
+            let pairs = &bytes[..2 * c * (h + h.div_ceil(2)) as usize];
+            let frame = match format {
+                0 => Frame::rgb8(&bytes, w, h, n * 3),
+                1 => Frame::bgra8(&bytes, w, h, n * 4),
+                2 => Frame::gray8(&bytes, w, h, n),
+                3 => Frame::nv21_contiguous(pairs, w, h, 2 * c, matrix.0, matrix.1),
+                4 => Frame::nv12_contiguous(pairs, w, h, 2 * c, matrix.0, matrix.1),
+                5 => Frame::i420(&bytes, w, h, n, matrix.0, matrix.1),
+                _ => Frame::rgb8(&bytes[1..], w, h, n * 3),
+            };
+            let frame = frame.unwrap().with_orientation(Orientation::from_exif(exif).unwrap());
+            let map = Similarity { a, b: 0.0, tx, ty };
+            let border = if constant { Border::Constant([10, 200, 30]) } else { Border::Replicate };
+            // A turn too small to move anything, but a turn.
+            let turned = Similarity { b: 1e-300, ..map };
+            prop_assert!(!upright::takes(&turned));
+            prop_assert_eq!(sampled(&frame, &map, out, border), sampled(&frame, &turned, out, border));
         }
 
         #[test]

@@ -82,8 +82,8 @@ fn quantised_convolution(graph: &mut Graph<'_>, node: usize) {
     if output.is_none() && convolution.depthwise {
         return;
     }
-    let convolution = (**convolution).clone();
-    let made = ConvolutionI8 { convolution, input, output: output.map(|(_, output)| output), sum: None };
+    let Operator::Convolution(convolution) = std::mem::replace(&mut graph.nodes[node].operator, Operator::Gone) else { return };
+    let made = ConvolutionI8 { convolution: *convolution, input, output: output.map(|(_, output)| output), sum: None };
     graph.nodes[node].operator = Operator::ConvolutionI8(Box::new(made));
     graph.nodes[node].inputs = graph.nodes[before].inputs.clone();
     if let Some((reader, _)) = output {
@@ -98,7 +98,7 @@ fn exact(convolution: &Convolution<'_>, input: Scale) -> bool {
         Bias::F32(bias) => bias.len(),
         Bias::Whole { numbers, .. } => numbers.len(),
     };
-    if numbers.contains(&-128) || outputs == 0 || !numbers.len().is_multiple_of(outputs) || !convolution.factor.is_empty() {
+    if numbers.contains(&0x80) || outputs == 0 || !numbers.len().is_multiple_of(outputs) || !convolution.factor.is_empty() {
         return false;
     }
     let one = |scales: &[f32], at: usize| if scales.len() == 1 { scales[0] } else { scales.get(at).copied().unwrap_or(f32::NAN) };
@@ -110,7 +110,7 @@ fn exact(convolution: &Convolution<'_>, input: Scale) -> bool {
                 ((one(scales, channel) - product).abs() <= product * 1e-5).then_some(i64::from(numbers[channel]))
             }
         };
-        let largest = weights.iter().map(|w| i64::from(w.unsigned_abs()) * 255).sum::<i64>();
+        let largest = weights.iter().map(|w| i64::from((*w as i8).unsigned_abs())).sum::<i64>() * 255;
         product.is_finite() && bias.is_some_and(|bias| 2 * largest + bias.abs() < i64::from(i32::MAX))
     })
 }

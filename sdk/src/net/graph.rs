@@ -3,11 +3,12 @@
 //! Values have a batch of one. A value is a map of channels × height × width or a row of numbers; flattening and reshaping change
 //! what the file calls a value, not where it lies.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use tract_onnx::pb::{GraphProto, NodeProto};
 
-use super::kernels::{SumI8, Window};
+use super::kernels::{self, SumI8, Window};
 use super::onnx::{Attributes, Constant, Unknown, constants};
 
 /// Numbers of the largest value.
@@ -42,7 +43,11 @@ pub(super) struct Scale {
 #[derive(Clone)]
 pub(super) enum Weights<'a> {
     F32(Constant<'a>),
-    Whole { numbers: Vec<i8>, scales: Vec<f32> },
+    /// The bits of i8.
+    Whole {
+        numbers: Cow<'a, [u8]>,
+        scales: Vec<f32>,
+    },
 }
 
 /// A convolution's bias: f32, or whole numbers as the file quantised them.
@@ -53,7 +58,6 @@ pub(super) enum Bias {
 }
 
 /// A convolution or a fully connected layer, with what has been fused into it.
-#[derive(Clone)]
 pub(super) struct Convolution<'a> {
     pub weights: Weights<'a>,
     /// `(output channel, input channel, y, x)` → place: the strides of the constant.
@@ -70,7 +74,6 @@ pub(super) struct Convolution<'a> {
 }
 
 /// A convolution from u8 to u8, or to f32 where nothing quantises its result.
-#[derive(Clone)]
 pub(super) struct ConvolutionI8<'a> {
     pub convolution: Convolution<'a>,
     pub input: Scale,
@@ -79,7 +82,33 @@ pub(super) struct ConvolutionI8<'a> {
     pub sum: Option<SumI8>,
 }
 
-#[derive(Clone)]
+/// A convolution of either kind with its weights as kernels read them: what the planner makes of it, and what a prepared network holds.
+pub(super) struct Layer {
+    pub window: Window,
+    pub depthwise: bool,
+    pub weights: kernels::Weights,
+    pub numbers: Numbers,
+}
+
+/// A layer's numbers beside its weights, one for each output channel.
+pub(super) enum Numbers {
+    F32 {
+        bias: Vec<f32>,
+        slope: Vec<f32>,
+        residual: Option<bool>,
+    },
+    /// As in [`kernels::RequantI8`]; without a zero point the result is dequantised.
+    I8 {
+        input_zero: u8,
+        bias: Vec<i32>,
+        sums: Vec<i32>,
+        scale: Vec<f32>,
+        negative: Vec<f32>,
+        zero: Option<u8>,
+        sum: Option<SumI8>,
+    },
+}
+
 pub(super) enum Operator<'a> {
     Input,
     /// A planar row as a map.
@@ -111,7 +140,8 @@ pub(super) enum Operator<'a> {
     /// Recognised between quantised values.
     ConvolutionI8(Box<ConvolutionI8<'a>>),
     AddI8(SumI8),
-    /// What a fusion has left.
+    Layer(Box<Layer>),
+    /// What a fusion has left, or nobody reads.
     Gone,
 }
 
@@ -131,6 +161,12 @@ impl Operator<'_> {
             Operator::ConvolutionI8(c) if c.convolution.depthwise => "depthwise convolution, int8",
             Operator::ConvolutionI8(_) => "convolution, int8",
             Operator::AddI8(_) => "add, int8",
+            Operator::Layer(layer) => match (&layer.numbers, layer.depthwise) {
+                (Numbers::F32 { .. }, false) => "convolution",
+                (Numbers::F32 { .. }, true) => "depthwise convolution",
+                (Numbers::I8 { .. }, false) => "convolution, int8",
+                (Numbers::I8 { .. }, true) => "depthwise convolution, int8",
+            },
             Operator::Quantize(_) => "quantise",
             Operator::Dequantize(_) => "dequantise",
             Operator::Gone => "nothing",
@@ -400,7 +436,7 @@ impl<'a> Import<'a> {
                 let super::onnx::Numbers::I8(numbers) = &quantised.constant.numbers else {
                     return Err("quantised weights that are not i8".into());
                 };
-                let whole = Weights::Whole { numbers: numbers.to_vec(), scales: quantised.scales.clone() };
+                let whole = Weights::Whole { numbers: numbers.clone(), scales: quantised.scales.clone() };
                 (whole, quantised.constant.dims.clone())
             }
             None => {

@@ -2,7 +2,7 @@
 //!
 //! A [`Network`] is an ONNX graph at one concrete input shape, ready to run from any thread. A graph whose operators all have kernels
 //! here ([`graph`] reads it, [`fuse`] joins what belongs together, [`plan`] lays it out) runs on them without tract; any other runs on
-//! tract as a whole.
+//! tract as a whole. A pack may hold the graph after all that ([`prepared`]), to be used where it lies.
 
 mod elementwise;
 mod fuse;
@@ -12,6 +12,7 @@ mod kernels;
 mod measured;
 mod onnx;
 mod plan;
+mod prepared;
 mod signature;
 
 #[cfg(test)]
@@ -23,7 +24,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tract_onnx::prelude::*;
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::pack::{Bytes, Pack};
 
+use fuse::fuse;
 use graph::Graph;
 use kernels::Memory;
 pub use measured::Measured;
@@ -62,6 +65,19 @@ pub(crate) struct Output {
 }
 
 impl Network {
+    /// A part of a pack, as it is prepared there or from its ONNX graph.
+    ///
+    /// # Errors
+    /// As [`Network::load`], also for a prepared part that is not one; those of [`crate::Part::bytes`].
+    pub(crate) fn of_pack(pack: &Pack, part: &str, input_shape: &[usize]) -> Result<Network> {
+        if let Some((prepared, onnx)) = pack.prepared(part)?
+            && let Some(network) = Network::load_prepared(&prepared, input_shape, &onnx, Sets::best())?
+        {
+            return Ok(network);
+        }
+        Network::load(&pack.bytes_of(part)?, input_shape)
+    }
+
     /// Reads the graph and prepares it for inputs of this shape.
     ///
     /// # Errors
@@ -70,24 +86,56 @@ impl Network {
         Network::load_for(onnx, input_shape, Some(Sets::best()))
     }
 
+    fn load_prepared(bytes: &Bytes, input_shape: &[usize], onnx: &[u8; 32], sets: Sets) -> Result<Option<Network>> {
+        let read = guarded(|| Ok(prepared::read(bytes, input_shape, onnx, sets)))?;
+        let read = read.map_err(|why| Error::new(ErrorCode::UnusableNetwork, format!("a prepared network: {why}")))?;
+        Ok(read.map(|read| Network {
+            runtime: Runtime::Kernels { plan: read.plan, idle: Mutex::default() },
+            input_shape: input_shape.to_vec(),
+            output_names: read.names,
+        }))
+    }
+
+    /// [`Network::prepare`] of a part, which is named with it.
+    pub(crate) fn prepare_part(pack: &Pack, part: &str, input_shape: &[usize]) -> Result<Option<(String, Vec<u8>)>> {
+        let onnx = pack.parts().iter().find(|other| other.name == part);
+        let Some(onnx) = onnx else { return Ok(None) };
+        let prepared = Network::prepare(&onnx.bytes()?, input_shape, &onnx.sha256())?;
+        Ok(prepared.map(|prepared| (part.to_string(), prepared)))
+    }
+
+    /// The network as a pack holds it beside its ONNX file, whose SHA-256 this is; `None` when it runs on tract.
+    ///
+    /// # Errors
+    /// As [`Network::load`].
+    pub(crate) fn prepare(onnx: &[u8], input_shape: &[usize], sha256: &[u8; 32]) -> Result<Option<Vec<u8>>> {
+        let proto = guarded(|| signature::parse(onnx))?;
+        let name = input_name(&proto, input_shape)?;
+        let written = guarded(|| {
+            let onnx_graph = signature::graph(&proto)?;
+            let names: Vec<String> = onnx_graph.output.iter().map(|output| output.name.clone()).collect();
+            let written = Graph::import(onnx_graph, name, input_shape).and_then(|mut graph| {
+                fuse(&mut graph);
+                Plan::new(&mut graph, Sets::portable())?;
+                prepared::write(&graph, input_shape, &names, sha256)
+            });
+            Ok(written)
+        })?;
+        Ok(written.ok())
+    }
+
     /// With these kernels, or on tract alone.
     fn load_for(onnx: &[u8], input_shape: &[usize], sets: Option<Sets>) -> Result<Network> {
         let proto = guarded(|| signature::parse(onnx))?;
-        let (stated, name) = guarded(|| {
-            let input = signature::input(signature::graph(&proto)?)?;
-            Ok((signature::stated_shape(input), &input.name))
-        })?;
-        let fits = stated.len() == input_shape.len()
-            && stated.iter().zip(input_shape).all(|(stated, wanted)| stated.is_none_or(|n| n == *wanted));
-        if !fits {
-            let stated: Vec<String> = stated.iter().map(|d| d.map_or("?".into(), |n| n.to_string())).collect();
-            let detail = format!("the graph takes an input of [{}], not {input_shape:?}", stated.join(", "));
-            return Err(Error::new(ErrorCode::UnusableNetwork, detail));
-        }
+        let name = input_name(&proto, input_shape)?;
         let ours = guarded(|| {
-            let graph = signature::graph(&proto)?;
+            let onnx_graph = signature::graph(&proto)?;
             let sets = sets.ok_or_else(|| "asked for".to_string());
-            Ok(sets.and_then(|sets| Plan::new(Graph::import(graph, name, input_shape)?, sets)))
+            Ok(sets.and_then(|sets| {
+                let mut graph = Graph::import(onnx_graph, name, input_shape)?;
+                fuse(&mut graph);
+                Plan::new(&mut graph, sets)
+            }))
         })?;
         let output_names = guarded(|| Ok(signature::graph(&proto)?.output.iter().map(|o| o.name.clone()).collect()))?;
         let runtime = match ours {
@@ -166,6 +214,22 @@ impl Network {
             Runtime::Tract { why, .. } => vec![format!("the whole graph on tract: {why}")],
         }
     }
+}
+
+/// The input's name, when the graph takes this shape.
+fn input_name<'p>(proto: &'p tract_onnx::pb::ModelProto, input_shape: &[usize]) -> Result<&'p str> {
+    let (stated, name) = guarded(|| {
+        let input = signature::input(signature::graph(proto)?)?;
+        Ok((signature::stated_shape(input), input.name.as_str()))
+    })?;
+    let fits = stated.len() == input_shape.len()
+        && stated.iter().zip(input_shape).all(|(stated, wanted)| stated.is_none_or(|n| n == *wanted));
+    if !fits {
+        let stated: Vec<String> = stated.iter().map(|d| d.map_or("?".into(), |n| n.to_string())).collect();
+        let detail = format!("the graph takes an input of [{}], not {input_shape:?}", stated.join(", "));
+        return Err(Error::new(ErrorCode::UnusableNetwork, detail));
+    }
+    Ok(name)
 }
 
 /// A graph comes from a file, and the importer may panic on a malformed one: that becomes an error like any other.

@@ -47,7 +47,8 @@ pub(super) enum Numbers<'a> {
     F32(Cow<'a, [f32]>),
     /// Little-endian.
     F32Bytes(&'a [u8]),
-    I8(Cow<'a, [i8]>),
+    /// The bits of i8.
+    I8(Cow<'a, [u8]>),
     U8(Cow<'a, [u8]>),
     I32(Cow<'a, [i32]>),
     I64(Cow<'a, [i64]>),
@@ -73,8 +74,8 @@ impl<'a> Constant<'a> {
             (1, false) => (Numbers::F32Bytes(raw), raw.len() / 4),
             (2, true) => (Numbers::U8(narrow().map(|v| v as u8).collect()), tensor.int32_data.len()),
             (2, false) => (Numbers::U8(Cow::Borrowed(raw)), raw.len()),
-            (3, true) => (Numbers::I8(narrow().map(|v| v as i8).collect()), tensor.int32_data.len()),
-            (3, false) => (Numbers::I8(raw.iter().map(|b| *b as i8).collect()), raw.len()),
+            (3, true) => (Numbers::I8(narrow().map(|v| v as i8 as u8).collect()), tensor.int32_data.len()),
+            (3, false) => (Numbers::I8(Cow::Borrowed(raw)), raw.len()),
             (6, true) => (Numbers::I32(Cow::Borrowed(&tensor.int32_data)), tensor.int32_data.len()),
             (6, false) => (Numbers::I32(raw.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b)).collect()), raw.len() / 4),
             (7, true) => (Numbers::I64(Cow::Borrowed(&tensor.int64_data)), tensor.int64_data.len()),
@@ -121,7 +122,7 @@ impl<'a> Constant<'a> {
     /// Whole numbers of any width.
     pub(super) fn whole(&self) -> Option<Vec<i32>> {
         match &self.numbers {
-            Numbers::I8(numbers) => Some(numbers.iter().map(|v| i32::from(*v)).collect()),
+            Numbers::I8(numbers) => Some(numbers.iter().map(|v| i32::from(*v as i8)).collect()),
             Numbers::U8(numbers) => Some(numbers.iter().map(|v| i32::from(*v)).collect()),
             Numbers::I32(numbers) => Some(numbers.to_vec()),
             _ => None,

@@ -3,13 +3,16 @@
 use std::ops::Range;
 
 use super::elementwise;
-use super::fuse::fuse;
-use super::graph::{Bias, Convolution, ConvolutionI8, Graph, Operator, Scale, Storage, Weights};
+use super::graph::{Bias, Convolution, ConvolutionI8, Graph, Layer, Numbers, Operator, Scale, Storage, Weights};
 use super::kernels::{
     DenseF32, DenseI8, DepthwiseF32, DepthwiseI8, F32Kernels, I8Kernels, LANES, Memory, OVERREAD, Plane, RequantI8, Residual,
-    SumI8, Window, numbers, numbers_mut,
+    Shape, SumI8, Window, numbers, numbers_mut, pack_depthwise, pack_f32, pack_i8,
 };
 use super::onnx::Unknown;
+
+/// Bounds of what a graph from a file may ask for: pixels beside a map, and bytes of all values together.
+const WIDEST_BORDER: usize = 255;
+const LARGEST_ARENA: usize = 1 << 31;
 
 /// Where a value lies.
 #[derive(Clone, Debug)]
@@ -67,6 +70,11 @@ impl Sets {
     pub(super) fn best() -> Sets {
         Sets { f32: F32Kernels::best(), i8: I8Kernels::best() }
     }
+
+    /// Those that every processor has.
+    pub(super) fn portable() -> Sets {
+        Sets { f32: F32Kernels::portable(), i8: I8Kernels::portable() }
+    }
 }
 
 /// Finds room for values while they live.
@@ -100,10 +108,11 @@ impl Room {
 }
 
 impl Plan {
+    /// Lays the values of a fused graph into memory, and turns its convolutions into layers; what nobody needs goes from the graph.
+    ///
     /// # Errors
     /// What we have no kernel for.
-    pub(super) fn new(mut graph: Graph<'_>, sets: Sets) -> Result<Plan, Unknown> {
-        fuse(&mut graph);
+    pub(super) fn new(graph: &mut Graph<'_>, sets: Sets) -> Result<Plan, Unknown> {
         let count = graph.nodes.len();
         let mut last = vec![None; count];
         for output in &graph.outputs {
@@ -117,12 +126,17 @@ impl Plan {
                 }
             }
         }
+        for (node, _) in graph.nodes.iter_mut().zip(&last).filter(|(_, last)| last.is_none()) {
+            node.operator = Operator::Gone;
+            node.inputs.clear();
+        }
         let (mut room, mut places, mut steps) = (Room::default(), vec![None; count], Vec::new());
         for node in 0..count {
             let Some(until) = last[node] else { continue };
-            let place = place(&graph, node, until, &mut room);
+            let place = place(graph, node, until, &mut room)?;
             let inputs: Option<Vec<Place>> = graph.nodes[node].inputs.iter().map(|input| places[*input].clone()).collect();
             let inputs = inputs.ok_or("a value before it is made")?;
+            lay(&mut graph.nodes[node].operator, &inputs, &place).map_err(|why| format!("{}: {why}", graph.nodes[node].name))?;
             let here = &graph.nodes[node];
             let work = work(&here.operator, &inputs, &place, sets).map_err(|why| format!("{}: {why}", here.name))?;
             room.leave(node);
@@ -147,6 +161,9 @@ impl Plan {
                 _ => from.bytes.start..from.bytes.start + length,
             };
             outputs.push((bytes, output.dims.clone()));
+        }
+        if room.end > LARGEST_ARENA {
+            return Err(format!("values of {} MiB", room.end >> 20));
         }
         Ok(Plan { steps, outputs, arena: room.end + OVERREAD, sets })
     }
@@ -257,7 +274,7 @@ impl Step {
 const EMPTY: Plane = Plane { channels: 0, height: 0, width: 0, border: 0, lanes: LANES };
 
 /// Room for a node's result, with the border that its readers need.
-fn place(graph: &Graph<'_>, node: usize, last: usize, room: &mut Room) -> Place {
+fn place(graph: &Graph<'_>, node: usize, last: usize, room: &mut Room) -> Result<Place, Unknown> {
     let zero = match &graph.nodes[node].operator {
         Operator::Quantize(scale) => Some(scale.zero),
         Operator::AddI8(sum) => Some(sum.zero as u8),
@@ -265,16 +282,22 @@ fn place(graph: &Graph<'_>, node: usize, last: usize, room: &mut Room) -> Place 
             (Some(sum), _) => Some(sum.zero as u8),
             (None, output) => output.map(|scale| scale.zero),
         },
+        Operator::Layer(layer) => match &layer.numbers {
+            Numbers::I8 { sum: Some(sum), .. } => Some(sum.zero as u8),
+            Numbers::I8 { zero, .. } => *zero,
+            Numbers::F32 { .. } => None,
+        },
         _ => None,
     };
     let Storage::Map { channels, height, width } = graph.nodes[node].storage else {
         let bytes = graph.nodes[node].storage.len() * size_of::<f32>();
-        return Place { bytes: room.take(bytes, last), plane: None, zero };
+        return Ok(Place { bytes: room.take(bytes, last), plane: None, zero });
     };
     let readers = graph.readers(node);
     let window = |reader: usize| match &graph.nodes[reader].operator {
         Operator::Convolution(c) => Some((c.window, c.depthwise)),
         Operator::ConvolutionI8(c) => Some((c.convolution.window, c.convolution.depthwise)),
+        Operator::Layer(layer) => Some((layer.window, layer.depthwise)),
         _ => None,
     };
     let border = |reader: &usize| match (window(*reader), graph.nodes[*reader].storage) {
@@ -284,6 +307,9 @@ fn place(graph: &Graph<'_>, node: usize, last: usize, room: &mut Room) -> Place 
         _ => 0,
     };
     let border = readers.iter().map(border).max().unwrap_or(0);
+    if border > WIDEST_BORDER {
+        return Err(format!("{}: a window that reaches {border} pixels out of its map", graph.nodes[node].name));
+    }
     let first = |reader: &usize| {
         let dense = window(*reader).is_some_and(|(_, depthwise)| !depthwise);
         dense && graph.nodes[*reader].inputs == [node]
@@ -301,7 +327,7 @@ fn place(graph: &Graph<'_>, node: usize, last: usize, room: &mut Room) -> Place 
     };
     let plane = Plane { channels, height, width, border, lanes };
     let bytes = if zero.is_some() { plane.len() + OVERREAD } else { plane.len() * size_of::<f32>() };
-    Place { bytes: room.take(bytes, last), plane: Some(plane), zero }
+    Ok(Place { bytes: room.take(bytes, last), plane: Some(plane), zero })
 }
 
 fn work(operator: &Operator<'_>, inputs: &[Place], output: &Place, sets: Sets) -> Result<Work, Unknown> {
@@ -319,14 +345,11 @@ fn work(operator: &Operator<'_>, inputs: &[Place], output: &Place, sets: Sets) -
         Operator::Input => Work::Input,
         Operator::Pack => Work::Pack,
         Operator::Unpack { pixels } => Work::Unpack { pixels: *pixels },
-        Operator::Convolution(convolution) => {
+        Operator::Layer(of) => {
             let (from, to) = planes()?;
-            convolution_f32(convolution, from, to, inputs.get(1).and_then(|place| place.plane), sets.f32)?
+            layer(of, (from, to, of.window), inputs.get(1).and_then(|place| place.plane), sets)?
         }
-        Operator::ConvolutionI8(convolution) => {
-            let (from, to) = planes()?;
-            convolution_i8(convolution, from, to, inputs.get(1).and_then(|place| place.plane), sets.i8)?
-        }
+        Operator::Convolution(_) | Operator::ConvolutionI8(_) => return Err("a convolution that was not laid".into()),
         Operator::Affine { factor, bias } => {
             let (_, to) = planes()?;
             Work::Affine([padded(factor, 0.0, &to), padded(bias, 0.0, &to), padded(&[1.0], 1.0, &to)])
@@ -354,13 +377,24 @@ fn one_of(values: &[f32], at: usize) -> f32 {
     if values.len() == 1 { values[0] } else { values.get(at).copied().unwrap_or_default() }
 }
 
-fn convolution_f32(
-    convolution: &Convolution<'_>,
-    from: Plane,
-    to: Plane,
-    residual: Option<Plane>,
-    kernels: &'static F32Kernels,
-) -> Result<Work, Unknown> {
+/// Turns a convolution into a layer.
+fn lay(operator: &mut Operator<'_>, inputs: &[Place], output: &Place) -> Result<(), Unknown> {
+    let made = match operator {
+        Operator::Convolution(convolution) => layer_f32(convolution, shape(convolution.window, inputs, output)?),
+        Operator::ConvolutionI8(convolution) => layer_i8(convolution, shape(convolution.convolution.window, inputs, output)?)?,
+        _ => return Ok(()),
+    };
+    *operator = Operator::Layer(Box::new(made));
+    Ok(())
+}
+
+fn shape(window: Window, inputs: &[Place], output: &Place) -> Result<Shape, Unknown> {
+    let from = inputs.first().and_then(|place| place.plane);
+    from.zip(output.plane).map(|(from, to)| (from, to, window)).ok_or_else(|| "a row where a map is needed".into())
+}
+
+fn layer_f32(convolution: &Convolution<'_>, shape: Shape) -> Layer {
+    let to = shape.1;
     let bias = match &convolution.bias {
         Bias::F32(bias) => bias.clone(),
         Bias::Whole { numbers, scales } => numbers.iter().enumerate().map(|(at, b)| *b as f32 * one_of(scales, at)).collect(),
@@ -372,40 +406,30 @@ fn convolution_f32(
         Weights::Whole { scales, .. } => (0..to.channels).map(|at| one_of(scales, at)).collect(),
     };
     let [o, i, y, x] = convolution.strides;
-    let place = move |out: usize, input: usize, dy: usize, dx: usize| out * o + input * i + dy * y + dx * x;
     let weight = |out: usize, input: usize, dy: usize, dx: usize| {
-        let at = place(out, input, dy, dx);
+        let at = out * o + input * i + dy * y + dx * x;
         let value = match &convolution.weights {
             Weights::F32(constant) => constant.float(at),
-            Weights::Whole { numbers, .. } => numbers.get(at).map_or(0.0, |w| f32::from(*w)),
+            Weights::Whole { numbers, .. } => numbers.get(at).map_or(0.0, |w| f32::from(*w as i8)),
         };
         value * factors[out]
     };
-    let shape = (from, to, convolution.window);
-    if convolution.depthwise {
-        return Ok(Work::DepthwiseF32(DepthwiseF32::new(kernels, shape, |c, y, x| weight(c, 0, y, x), &bias, &slope)));
-    }
-    let residual = match convolution.residual {
-        None => None,
-        Some(how) => Some(Residual { plane: residual.ok_or("a residual that is not a map")?, how }),
+    let weights = match convolution.depthwise {
+        true => pack_depthwise(shape, |c, y, x| weight(c, 0, y, x)),
+        false => pack_f32(shape, weight),
     };
-    Ok(Work::DenseF32(DenseF32::new(kernels, shape, weight, &bias, &slope, residual)))
+    let numbers = Numbers::F32 { bias, slope, residual: convolution.residual };
+    Layer { window: convolution.window, depthwise: convolution.depthwise, weights, numbers }
 }
 
-fn convolution_i8(
-    whole: &ConvolutionI8<'_>,
-    from: Plane,
-    to: Plane,
-    residual: Option<Plane>,
-    kernels: &'static I8Kernels,
-) -> Result<Work, Unknown> {
-    let convolution = &whole.convolution;
+fn layer_i8(whole: &ConvolutionI8<'_>, shape: Shape) -> Result<Layer, Unknown> {
+    let (convolution, channels) = (&whole.convolution, shape.1.channels);
     let Weights::Whole { numbers, scales } = &convolution.weights else { return Err("weights that are not quantised".into()) };
     let bias = match &convolution.bias {
         Bias::F32(bias) => vec![0; bias.len()],
         Bias::Whole { numbers, .. } => numbers.clone(),
     };
-    let scale: Vec<f32> = (0..to.channels)
+    let scale: Vec<f32> = (0..channels)
         .map(|at| {
             let product = whole.input.scale * one_of(scales, at);
             whole.output.map_or(product, |output| product / output.scale)
@@ -417,18 +441,48 @@ fn convolution_i8(
     };
     let [o, i, y, x] = convolution.strides;
     let weight = |out: usize, input: usize, dy: usize, dx: usize| {
-        numbers.get(out * o + input * i + dy * y + dx * x).copied().unwrap_or_default()
+        numbers.get(out * o + input * i + dy * y + dx * x).map_or(0, |w| *w as i8)
     };
-    let zero = whole.output.map_or(0, |output| output.zero);
-    let requant = RequantI8 { input_zero: whole.input.zero, bias: &bias, scale: &scale, negative: &negative, zero, least: 0 };
-    let shape = (from, to, convolution.window);
-    if convolution.depthwise {
-        return Ok(Work::DepthwiseI8(DepthwiseI8::new(kernels, shape, |c, y, x| weight(c, 0, y, x), &requant)));
+    let (weights, sums) = match convolution.depthwise {
+        false => pack_i8(shape, weight),
+        true => {
+            let window = convolution.window;
+            let taps = |c: usize| (0..window.height * window.width).map(move |at| (c, at / window.width, at % window.width));
+            let sum = |c: usize| taps(c).map(|(c, y, x)| i32::from(weight(c, 0, y, x))).sum();
+            (pack_depthwise(shape, |c, y, x| weight(c, 0, y, x)), (0..channels).map(sum).collect())
+        }
+    };
+    let zero = whole.output.map(|output| output.zero);
+    let numbers = Numbers::I8 { input_zero: whole.input.zero, bias, sums, scale, negative, zero, sum: whole.sum };
+    Ok(Layer { window: convolution.window, depthwise: convolution.depthwise, weights, numbers })
+}
+
+fn layer(layer: &Layer, shape: Shape, other: Option<Plane>, sets: Sets) -> Result<Work, Unknown> {
+    let weights = layer.weights.clone();
+    let made = match &layer.numbers {
+        Numbers::F32 { bias, slope, .. } if layer.depthwise => {
+            DepthwiseF32::new(sets.f32, shape, weights, bias, slope).map(Work::DepthwiseF32)
+        }
+        Numbers::F32 { bias, slope, residual } => {
+            let residual = added(*residual, other)?;
+            DenseF32::new(sets.f32, shape, weights, bias, slope, residual).map(Work::DenseF32)
+        }
+        Numbers::I8 { input_zero, bias, sums, scale, negative, zero, sum } => {
+            let requant = RequantI8 { input_zero: *input_zero, bias, sums, scale, negative, zero: zero.unwrap_or(0), least: 0 };
+            match (layer.depthwise, zero) {
+                (true, _) => DepthwiseI8::new(sets.i8, shape, weights, &requant).map(Work::DepthwiseI8),
+                (false, Some(_)) => DenseI8::new(sets.i8, shape, weights, &requant, added(*sum, other)?).map(Work::DenseI8),
+                (false, None) => DenseI8::new(sets.i8, shape, weights, &requant, None).map(Work::DenseI8ToF32),
+            }
+        }
+    };
+    made.ok_or_else(|| "weights or numbers of another size".into())
+}
+
+fn added<How>(how: Option<How>, plane: Option<Plane>) -> Result<Option<Residual<How>>, Unknown> {
+    match (how, plane) {
+        (None, _) => Ok(None),
+        (Some(how), Some(plane)) => Ok(Some(Residual { plane, how })),
+        (Some(_), None) => Err("a residual that is not a map".into()),
     }
-    let residual = match whole.sum {
-        None => None,
-        Some(how) => Some(Residual { plane: residual.ok_or("a residual that is not a map")?, how }),
-    };
-    let layer = DenseI8::new(kernels, shape, weight, &requant, residual);
-    Ok(if whole.output.is_some() { Work::DenseI8(layer) } else { Work::DenseI8ToF32(layer) })
 }

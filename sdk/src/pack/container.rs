@@ -1,7 +1,10 @@
 //! The bytes of a pack: header, part table, manifest, parts. `docs/pack-format.md` is the specification.
 
+use std::ops::Range;
+
 use sha2::{Digest, Sha256};
 
+use super::bytes::{ALIGNMENT, Bytes, Source};
 use crate::error::{Error, ErrorCode, Result};
 
 const MAGIC: &[u8; 4] = b"VFPK";
@@ -10,7 +13,6 @@ const HEADER: usize = 64;
 const ENTRY: usize = 128;
 /// The most bytes of a part's name.
 pub(super) const NAME: usize = 72;
-const ALIGNMENT: usize = 64;
 /// Bounds of what is read before any hash is known to hold.
 const MAX_PARTS: u32 = 256;
 const MAX_MANIFEST: u64 = 4 << 20;
@@ -26,6 +28,8 @@ pub enum PartKind {
     Embedding,
     /// UTF-8 text: a model card, a licence.
     Text,
+    /// A network as our kernels read it, beside its ONNX part: `net/prepared.rs`.
+    Prepared,
     /// A kind that this version does not know; it is kept and ignored.
     Other(u32),
 }
@@ -37,6 +41,7 @@ impl PartKind {
             PartKind::Chip => 2,
             PartKind::Embedding => 3,
             PartKind::Text => 4,
+            PartKind::Prepared => 5,
             PartKind::Other(number) => number,
         }
     }
@@ -47,36 +52,84 @@ impl PartKind {
             2 => PartKind::Chip,
             3 => PartKind::Embedding,
             4 => PartKind::Text,
+            5 => PartKind::Prepared,
             other => PartKind::Other(other),
         }
     }
 }
 
-/// One part of a pack.
-#[derive(Clone, PartialEq)]
+/// One part of a pack. Cheap to clone.
+#[derive(Clone)]
 pub struct Part {
     /// The name that the manifest uses; at most 72 bytes of UTF-8.
     pub name: String,
     /// What it holds.
     pub kind: PartKind,
-    /// The bytes.
-    pub bytes: Vec<u8>,
+    held: Held,
+    sha256: [u8; 32],
+}
+
+#[derive(Clone)]
+enum Held {
+    Here(Bytes),
+    /// Not read yet, nor hashed.
+    There(Source, Range<u64>),
+}
+
+impl Part {
+    /// A part with these bytes.
+    pub fn new(name: impl Into<String>, kind: PartKind, bytes: impl Into<Bytes>) -> Part {
+        let bytes = bytes.into();
+        Part { name: name.into(), kind, sha256: Sha256::digest(&bytes[..]).into(), held: Held::Here(bytes) }
+    }
+
+    /// The bytes. An ONNX part beside which a prepared one stands is left in the pack's file until somebody asks for it, and hashed then.
+    ///
+    /// # Errors
+    /// [`ErrorCode::CannotRead`] and [`ErrorCode::AlteredPack`] for a part that is still in the file.
+    pub fn bytes(&self) -> Result<Bytes> {
+        match &self.held {
+            Held::Here(bytes) => Ok(bytes.clone()),
+            Held::There(source, range) => {
+                let bytes = source.bytes(range.clone())?;
+                check_hash(&format!("part {:?}", self.name), &self.sha256, Sha256::new().chain_update(&bytes[..]))?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// How many bytes it has.
+    pub fn size(&self) -> usize {
+        match &self.held {
+            Held::Here(bytes) => bytes.len(),
+            Held::There(_, range) => (range.end - range.start) as usize,
+        }
+    }
+
+    /// The SHA-256 of the bytes.
+    pub fn sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
+}
+
+impl PartialEq for Part {
+    fn eq(&self, other: &Part) -> bool {
+        (&self.name, self.kind, self.sha256) == (&other.name, other.kind, other.sha256)
+    }
 }
 
 impl std::fmt::Debug for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Part({:?}, {:?}, {} bytes)", self.name, self.kind, self.bytes.len())
+        write!(f, "Part({:?}, {:?}, {} bytes)", self.name, self.kind, self.size())
     }
 }
 
-impl Part {
-    /// The SHA-256 of the bytes.
-    pub fn sha256(&self) -> [u8; 32] {
-        Sha256::digest(&self.bytes).into()
-    }
+/// The name of the part in which a network is prepared.
+pub(super) fn prepared_name(network: &str) -> String {
+    format!("{network}.prepared")
 }
 
-pub(super) fn write(manifest: &[u8], parts: &[Part]) -> Vec<u8> {
+pub(super) fn write(manifest: &[u8], parts: &[Part]) -> Result<Vec<u8>> {
     let align = |n: usize| n.next_multiple_of(ALIGNMENT);
     let table_end = HEADER + parts.len() * ENTRY;
     let mut offset = align(table_end + manifest.len());
@@ -89,9 +142,9 @@ pub(super) fn write(manifest: &[u8], parts: &[Part]) -> Vec<u8> {
         table.extend_from_slice(&part.kind.number().to_le_bytes());
         table.extend_from_slice(&[0; 4]);
         table.extend_from_slice(&(offset as u64).to_le_bytes());
-        table.extend_from_slice(&(part.bytes.len() as u64).to_le_bytes());
+        table.extend_from_slice(&(part.size() as u64).to_le_bytes());
         table.extend_from_slice(&part.sha256());
-        offset = align(offset + part.bytes.len());
+        offset = align(offset + part.size());
     }
     let file_length = offset;
 
@@ -110,68 +163,100 @@ pub(super) fn write(manifest: &[u8], parts: &[Part]) -> Vec<u8> {
     bytes.extend_from_slice(manifest);
     for part in parts {
         bytes.resize(align(bytes.len()), 0);
-        bytes.extend_from_slice(&part.bytes);
+        bytes.extend_from_slice(&part.bytes()?);
     }
     bytes.resize(file_length, 0);
-    bytes
+    Ok(bytes)
 }
 
-/// The manifest and the parts, every hash checked.
-pub(super) fn read(bytes: &[u8]) -> Result<(Vec<u8>, Vec<Part>)> {
-    let truncated = |what: &str| Error::new(ErrorCode::TruncatedPack, format!("{} bytes, {what}", bytes.len()));
-    if bytes.len() < 4 || &bytes[..4] != MAGIC {
+/// What the part table says of a part.
+struct Entry {
+    name: String,
+    kind: PartKind,
+    range: Range<u64>,
+    sha256: [u8; 32],
+}
+
+/// The manifest and the parts, every hash checked; of a file, all but those of ONNX parts that are left there.
+pub(super) fn read(source: &Source) -> Result<(Vec<u8>, Vec<Part>)> {
+    let length = source.len();
+    let truncated = |what: &str| Error::new(ErrorCode::TruncatedPack, format!("{length} bytes, {what}"));
+    let header = source.bytes(0..length.min(HEADER as u64))?;
+    if header.get(..4) != Some(MAGIC) {
         return Err(Error::new(ErrorCode::NotAPack, "it does not begin with VFPK"));
     }
-    let version = u32_at(bytes, 4).ok_or_else(|| truncated("less than a header"))?;
+    let version = u32_at(&header, 4).ok_or_else(|| truncated("less than a header"))?;
     if version != VERSION {
         return Err(Error::new(ErrorCode::UnknownPackVersion, format!("version {version}, this SDK reads {VERSION}")));
     }
-    let header = bytes.get(..HEADER).ok_or_else(|| truncated("less than a header"))?;
-    let file_length = u64_at(header, 8).unwrap_or(0);
-    let manifest_length = u64_at(header, 16).unwrap_or(0);
-    let part_count = u32_at(header, 24).unwrap_or(0);
+    if header.len() < HEADER {
+        return Err(truncated("less than a header"));
+    }
+    let file_length = u64_at(&header, 8).unwrap_or(0);
+    let manifest_length = u64_at(&header, 16).unwrap_or(0);
+    let part_count = u32_at(&header, 24).unwrap_or(0);
     if manifest_length > MAX_MANIFEST || part_count > MAX_PARTS {
         let detail = format!("a manifest of {manifest_length} bytes and {part_count} parts");
         return Err(Error::new(ErrorCode::PackTooLarge, detail));
     }
-    if (bytes.len() as u64) < file_length {
+    if length < file_length {
         return Err(truncated(&format!("the header says {file_length}")));
     }
-    if bytes.len() as u64 != file_length {
-        let detail = format!("{} bytes, the header says {file_length}", bytes.len());
-        return Err(Error::new(ErrorCode::AlteredPack, detail));
+    if length != file_length {
+        return Err(Error::new(ErrorCode::AlteredPack, format!("{length} bytes, the header says {file_length}")));
     }
     // Both are bounded above, so the sums cannot overflow.
-    let table_end = HEADER + part_count as usize * ENTRY;
-    let manifest_end = table_end + manifest_length as usize;
-    let described = bytes.get(HEADER..manifest_end).ok_or_else(|| truncated("less than its table and manifest"))?;
-    check_hash("header, table and manifest", &header[32..], Sha256::new().chain_update(&header[..32]).chain_update(described))?;
+    let table_length = part_count as usize * ENTRY;
+    let manifest_end = (HEADER + table_length) as u64 + manifest_length;
+    if length < manifest_end {
+        return Err(truncated("less than its table and manifest"));
+    }
+    let described = source.bytes(HEADER as u64..manifest_end)?;
+    let found = Sha256::new().chain_update(&header[..32]).chain_update(&described[..]);
+    check_hash("header, table and manifest", &header[32..], found)?;
+    let (table, manifest) = described.split_at(table_length);
+    let entries: Vec<Entry> = table.chunks_exact(ENTRY).map(entry).collect::<Result<_>>()?;
 
     // Parts lie in the table's order, each at the next multiple of 64, with nothing but zeros between: one description, one file.
-    let mut parts = Vec::with_capacity(part_count as usize);
+    let align = |n: u64| n.next_multiple_of(ALIGNMENT as u64);
+    let mut parts = Vec::with_capacity(entries.len());
     let mut end = manifest_end;
-    for entry in bytes[HEADER..table_end].chunks_exact(ENTRY) {
-        let name_bytes = &entry[..NAME];
-        let name_end = name_bytes.iter().position(|b| *b == 0).unwrap_or(NAME);
-        let name = std::str::from_utf8(&name_bytes[..name_end])
-            .map_err(|_| Error::new(ErrorCode::InvalidManifest, "a part's name is not UTF-8"))?
-            .to_string();
-        let kind = PartKind::from_number(u32_at(entry, NAME).unwrap_or(0));
-        let range = (u64_at(entry, 80).zip(u64_at(entry, 88)))
-            .and_then(|(start, length)| Some(usize::try_from(start).ok()?..usize::try_from(start.checked_add(length)?).ok()?))
-            .ok_or_else(|| Error::new(ErrorCode::PackTooLarge, format!("part {name:?}")))?;
-        let part = bytes.get(range.clone()).ok_or_else(|| truncated(&format!("part {name:?} ends beyond")))?;
-        if range.start != end.next_multiple_of(ALIGNMENT) || bytes[end..range.start].iter().any(|b| *b != 0) {
+    for Entry { name, kind, range, sha256 } in &entries {
+        if range.end > length {
+            return Err(truncated(&format!("part {name:?} ends beyond")));
+        }
+        if range.start != align(end) || source.bytes(end..range.start)?.iter().any(|b| *b != 0) {
             return Err(Error::new(ErrorCode::AlteredPack, format!("what lies before part {name:?}")));
         }
-        check_hash(&format!("part {name:?}"), &entry[96..], Sha256::new().chain_update(part))?;
         end = range.end;
-        parts.push(Part { name, kind, bytes: part.to_vec() });
+        let part = |held| Part { name: name.clone(), kind: *kind, held, sha256: *sha256 };
+        let prepared = || entries.iter().any(|other| other.kind == PartKind::Prepared && other.name == prepared_name(name));
+        if matches!(source, Source::File(..)) && *kind == PartKind::Onnx && prepared() {
+            parts.push(part(Held::There(source.clone(), range.clone())));
+        } else {
+            let bytes = source.bytes(range.clone())?;
+            check_hash(&format!("part {name:?}"), sha256, Sha256::new().chain_update(&bytes[..]))?;
+            parts.push(part(Held::Here(bytes)));
+        }
     }
-    if bytes.len() != end.next_multiple_of(ALIGNMENT) || bytes[end..].iter().any(|b| *b != 0) {
+    if length != align(end) || source.bytes(end..length)?.iter().any(|b| *b != 0) {
         return Err(Error::new(ErrorCode::AlteredPack, "what lies behind the last part"));
     }
-    Ok((bytes[table_end..manifest_end].to_vec(), parts))
+    Ok((manifest.to_vec(), parts))
+}
+
+fn entry(entry: &[u8]) -> Result<Entry> {
+    let name_bytes = entry.get(..NAME).unwrap_or_default();
+    let name_end = name_bytes.iter().position(|b| *b == 0).unwrap_or(NAME);
+    let name = std::str::from_utf8(&name_bytes[..name_end])
+        .map_err(|_| Error::new(ErrorCode::InvalidManifest, "a part's name is not UTF-8"))?
+        .to_string();
+    let kind = PartKind::from_number(u32_at(entry, NAME).unwrap_or(0));
+    let (start, length) = (u64_at(entry, 80).unwrap_or(0), u64_at(entry, 88).unwrap_or(0));
+    let end = start.checked_add(length).filter(|end| usize::try_from(*end).is_ok());
+    let end = end.ok_or_else(|| Error::new(ErrorCode::PackTooLarge, format!("part {name:?}")))?;
+    let sha256 = entry.get(96..).and_then(|hash| hash.first_chunk()).copied().unwrap_or_default();
+    Ok(Entry { name, kind, range: start..end, sha256 })
 }
 
 fn check_hash(what: &str, expected: &[u8], found: Sha256) -> Result<()> {
@@ -197,12 +282,27 @@ mod tests {
     use super::*;
 
     fn parts() -> Vec<Part> {
-        let part = |name: &str, kind, bytes: &[u8]| Part { name: name.into(), kind, bytes: bytes.to_vec() };
+        let part = |name: &str, kind, bytes: &[u8]| Part::new(name, kind, bytes.to_vec());
         vec![
             part("detector", PartKind::Onnx, &[7; 100]),
             part("empty", PartKind::Text, b""),
             part("later", PartKind::Other(99), b"x"),
         ]
+    }
+
+    fn file() -> Vec<u8> {
+        write(b"{}", &parts()).unwrap()
+    }
+
+    /// From memory and from a file, which must agree.
+    fn read(bytes: &[u8]) -> Result<(Vec<u8>, Vec<Part>)> {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, bytes).unwrap();
+        let (memory, file) = (Source::Memory(Bytes::copied(bytes)), Source::file(file, 1 << 20).unwrap());
+        let both = [super::read(&memory), super::read(&file)];
+        assert_eq!(both[0], both[1]);
+        let [read, _] = both;
+        read
     }
 
     fn code(bytes: &[u8]) -> Option<ErrorCode> {
@@ -211,13 +311,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let (manifest, read) = read(&write(b"{}", &parts())).unwrap();
+        let (manifest, read) = read(&file()).unwrap();
         assert_eq!((&manifest[..], read), (&b"{}"[..], parts()));
     }
 
     #[test]
     fn every_prefix_is_refused() {
-        let bytes = write(b"{}", &parts());
+        let bytes = file();
         for length in 0..bytes.len() {
             let expected = if length < 4 { ErrorCode::NotAPack } else { ErrorCode::TruncatedPack };
             assert_eq!(code(&bytes[..length]), Some(expected), "{length}");
@@ -226,7 +326,7 @@ mod tests {
 
     #[test]
     fn every_changed_bit_is_refused() {
-        let bytes = write(b"{}", &parts());
+        let bytes = file();
         for at in 0..bytes.len() {
             for bit in 0..8 {
                 let mut altered = bytes.clone();
@@ -238,7 +338,7 @@ mod tests {
 
     #[test]
     fn each_fault_has_its_own_error() {
-        let bytes = write(b"{}", &parts());
+        let bytes = file();
         let with = |at: usize, value: &[u8]| {
             let mut altered = bytes.clone();
             altered[at..at + value.len()].copy_from_slice(value);
@@ -253,5 +353,25 @@ mod tests {
         let mut longer = bytes.clone();
         longer.push(0);
         assert_eq!(code(&longer), Some(ErrorCode::AlteredPack));
+    }
+
+    #[test]
+    fn an_onnx_part_beside_a_prepared_one_is_hashed_when_it_is_read() {
+        let onnx = Part::new("net", PartKind::Onnx, vec![7; 100]);
+        let prepared = Part::new(prepared_name("net"), PartKind::Prepared, vec![8; 70]);
+        let mut bytes = write(b"{}", &[onnx.clone(), prepared.clone()]).unwrap();
+        let open = |bytes: &[u8]| {
+            let mut file = tempfile::tempfile().unwrap();
+            std::io::Write::write_all(&mut file, bytes).unwrap();
+            super::read(&Source::file(file, 1 << 20).unwrap()).unwrap().1
+        };
+        let parts = open(&bytes);
+        assert_eq!((parts[0].bytes().unwrap().to_vec(), parts[0].size(), parts[0].sha256()), (vec![7; 100], 100, onnx.sha256()));
+        assert_eq!(write(b"{}", &parts).unwrap(), bytes);
+        let at = bytes.windows(8).position(|b| b == [7; 8]).unwrap();
+        bytes[at] = 6;
+        assert_eq!(open(&bytes)[0].bytes().err().map(|e| e.code()), Some(ErrorCode::AlteredPack));
+        // In memory it is hashed with the rest.
+        assert_eq!(super::read(&Source::Memory(Bytes::copied(&bytes))).err().map(|e| e.code()), Some(ErrorCode::AlteredPack));
     }
 }

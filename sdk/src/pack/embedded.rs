@@ -1,10 +1,15 @@
 //! The pack that comes with the crate.
 
 use super::Pack;
+use super::bytes::{Bytes, Source};
 use crate::error::Result;
 
 /// Written by `trainer pack`; `docs/default-pack.md` has the commands, the data and the figures.
-const BYTES: &[u8] = include_bytes!("default.vfpack");
+static BYTES: &Line<[u8]> = &Line(*include_bytes!("default.vfpack"));
+
+/// Begins at a cache line, as parts do in the file, so that the kernels read weights where they lie in the program.
+#[repr(C, align(64))]
+struct Line<T: ?Sized>(T);
 
 impl Pack {
     /// The small default: detector and recogniser of our own, int8 where it serves, with thresholds. A program that does not call
@@ -16,6 +21,6 @@ impl Pack {
     /// # Errors
     /// As [`Pack::from_bytes`]; a test of the crate opens it.
     pub fn embedded() -> Result<Pack> {
-        Pack::from_bytes(BYTES)
+        Pack::read(&Source::Memory(Bytes::from(&BYTES.0)))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `docs/pack-format.md` describes the bytes. A pack is opened whole or not at all: every part is hashed before any is used.
 
+mod bytes;
 mod container;
 mod embedded;
 mod manifest;
@@ -15,6 +16,8 @@ use crate::embed::ModelId;
 use crate::error::{Error, ErrorCode, Result};
 use crate::replace::replace_file;
 
+pub use bytes::Bytes;
+use bytes::Source;
 pub use container::{Part, PartKind};
 pub use manifest::{
     Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Provenance, QualityPolicies, RecogniserManifest,
@@ -45,14 +48,14 @@ impl Pack {
     /// [`ErrorCode::CannotRead`], or one of the pack's own: see [`Pack::from_bytes`]. Each names the file.
     pub fn open(path: impl AsRef<Path>) -> Result<Pack> {
         let path = path.as_ref();
+        let cannot = |e: std::io::Error| Error::new(ErrorCode::CannotRead, e.to_string());
         let read = || {
-            let cannot = |e: std::io::Error| Error::new(ErrorCode::CannotRead, e.to_string());
-            let length = std::fs::metadata(path).map_err(cannot)?.len();
-            if length > MAX_BYTES {
-                let detail = format!("{length} bytes, the limit is {MAX_BYTES}");
+            let source = std::fs::File::open(path).and_then(|file| Source::file(file, MAX_BYTES)).map_err(cannot)?;
+            if source.len() > MAX_BYTES {
+                let detail = format!("{} bytes, the limit is {MAX_BYTES}", source.len());
                 return Err(Error::new(ErrorCode::PackTooLarge, detail));
             }
-            Pack::from_bytes(&std::fs::read(path).map_err(cannot)?)
+            Pack::read(&source)
         };
         read().map_err(|error| error.in_file(path))
     }
@@ -64,7 +67,11 @@ impl Pack {
     /// expected and found hash, [`ErrorCode::PackTooLarge`], [`ErrorCode::InvalidManifest`], [`ErrorCode::MissingPackPart`],
     /// [`ErrorCode::PackNeedsNewerSdk`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Pack> {
-        let (manifest, parts) = container::read(bytes)?;
+        Pack::read(&Source::Memory(Bytes::copied(bytes)))
+    }
+
+    fn read(source: &Source) -> Result<Pack> {
+        let (manifest, parts) = container::read(source)?;
         Pack::new(Manifest::from_json(&manifest)?, parts)
     }
 
@@ -102,16 +109,20 @@ impl Pack {
     }
 
     /// The bytes of the file.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// Those of [`Part::bytes`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         container::write(&self.manifest.to_json(), &self.parts)
     }
 
     /// Writes the file, replacing an old one by rename.
     ///
     /// # Errors
-    /// [`ErrorCode::CannotWrite`].
+    /// [`ErrorCode::CannotWrite`], and those of [`Part::bytes`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        replace_file(path, |to| to.write_all(&self.to_bytes()))
+        let bytes = self.to_bytes()?;
+        replace_file(path, |to| to.write_all(&bytes))
     }
 
     /// The description.
@@ -129,8 +140,33 @@ impl Pack {
         &self.parts
     }
 
-    pub(crate) fn bytes_of(&self, name: &str) -> &[u8] {
-        self.parts.iter().find(|part| part.name == name).map_or(&[], |part| &part.bytes)
+    fn part(&self, name: &str) -> Option<&Part> {
+        self.parts.iter().find(|part| part.name == name)
+    }
+
+    pub(crate) fn bytes_of(&self, name: &str) -> Result<Bytes> {
+        self.part(name).map_or_else(|| Ok(Bytes::from(Vec::new())), Part::bytes)
+    }
+
+    /// The prepared form of an ONNX part, and the SHA-256 of that.
+    pub(crate) fn prepared(&self, name: &str) -> Result<Option<(Bytes, [u8; 32])>> {
+        let prepared = self.part(&container::prepared_name(name)).filter(|part| part.kind == PartKind::Prepared);
+        let Some((prepared, onnx)) = prepared.zip(self.part(name)) else { return Ok(None) };
+        Ok(Some((prepared.bytes()?, onnx.sha256())))
+    }
+
+    /// The pack with these prepared forms of ONNX parts, and no others.
+    ///
+    /// # Errors
+    /// As [`Pack::new`].
+    pub(crate) fn with_prepared(&self, prepared: Vec<(String, Vec<u8>)>) -> Result<Pack> {
+        let mut parts: Vec<Part> = self.parts.iter().filter(|part| part.kind != PartKind::Prepared).cloned().collect();
+        parts.extend(
+            prepared
+                .into_iter()
+                .map(|(name, bytes)| Part::new(container::prepared_name(&name), PartKind::Prepared, Bytes::copied(&bytes))),
+        );
+        Pack::new(Manifest::clone(&self.manifest), parts)
     }
 }
 

@@ -49,21 +49,23 @@ impl BestFrames {
     }
 
     /// Takes a frame's embedding. When it does not resemble those kept, they are another person's and are forgotten.
-    pub(super) fn keep(&mut self, policy: &TrackPolicy, frame: BestFrame, embedding: Embedding) -> Result<()> {
+    ///
+    /// Gives back an embedding that is not kept, whose memory serves again.
+    pub(super) fn keep(&mut self, policy: &TrackPolicy, frame: BestFrame, embedding: Embedding) -> Result<Option<Embedding>> {
         if frame.generation != self.generation {
-            return Ok(());
+            return Ok(Some(embedding));
         }
-        let scores = self.kept.iter().map(|kept| kept.embedding.compare(&embedding)).collect::<Result<Vec<_>>>()?;
-        if scores.iter().any(|score| score.get() < policy.same_person) {
+        let mut another = false;
+        for kept in &self.kept {
+            another |= kept.embedding.compare(&embedding)?.get() < policy.same_person;
+        }
+        if another {
             self.forget();
         }
-        if self.is_ready(policy)
-            && let Some(worst) = self.worst()
-        {
-            self.kept.swap_remove(worst);
-        }
+        let worst = self.worst().filter(|_| self.is_ready(policy));
+        let old = worst.map(|worst| self.kept.swap_remove(worst).embedding);
         self.kept.push(Kept { fitness: frame.fitness, at: frame.at, embedding });
-        Ok(())
+        Ok(old)
     }
 
     pub(super) fn is_ready(&self, policy: &TrackPolicy) -> bool {

@@ -257,6 +257,11 @@ impl Track {
     /// # Errors
     /// [`ErrorCode::ModelMismatch`] or [`ErrorCode::InvalidEmbedding`] when it is of another model or dimension than those kept.
     pub fn keep(&mut self, frame: BestFrame, embedding: Embedding) -> Result<()> {
+        self.keep_and_give_back(frame, embedding).map(|_| ())
+    }
+
+    /// The same; gives back an embedding that is not kept, whose memory serves again.
+    pub(crate) fn keep_and_give_back(&mut self, frame: BestFrame, embedding: Embedding) -> Result<Option<Embedding>> {
         self.best.keep(&self.policy, frame, embedding)
     }
 

@@ -111,7 +111,7 @@ fn pack(arguments: &Arguments) -> Result<()> {
     let pack = recipe.pack(thresholds.as_ref(), &self_test)?;
     super::make_folder_of(&arguments.output)?;
     pack.save(&arguments.output)?;
-    let bytes: usize = pack.parts().iter().map(|part| part.bytes.len()).sum();
+    let bytes: usize = pack.parts().iter().map(|part| part.size()).sum();
     println!(
         "{}: {}, model {}, {bytes} bytes in {} parts",
         arguments.output.display(),

@@ -94,19 +94,21 @@ pub fn align(
         return Err(Error::data(set.display().to_string(), "the set is there already; name another file, or delete it"));
     }
     let detector = Detector::load(pack)?;
-    let job = Job { photos: photos.fingerprint()?, detector: digest(pack), settings: *settings };
+    let job = Job { photos: photos.fingerprint()?, detector: digest(pack)?, settings: *settings };
     let mut work = Work::open(set, &job)?;
     work.finish(photos, |photo| chip(&detector, photo, settings), progress)?;
     work.into_set(photos, set)
 }
 
 /// Changes when the detector or the form of its input does.
-fn digest(pack: &Pack) -> String {
+fn digest(pack: &Pack) -> veriface::Result<String> {
     let detector = &pack.manifest().detector;
     let mut hash = Sha256::new();
     hash.update(json(detector));
-    pack.parts().iter().filter(|part| part.name == detector.part).for_each(|part| hash.update(&part.bytes));
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    for part in pack.parts().iter().filter(|part| part.name == detector.part) {
+        hash.update(&part.bytes()?[..]);
+    }
+    Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The face of one photo.

@@ -53,7 +53,7 @@ impl Detector {
         let pack = Pack::open(path)?;
         let manifest = pack.manifest().detector.clone();
         let part = pack.parts().iter().find(|part| part.name == manifest.part);
-        let onnx = part.map(|part| part.bytes.clone()).unwrap_or_default();
+        let onnx = part.map(|part| part.bytes()).transpose()?.map(|bytes| bytes.to_vec()).unwrap_or_default();
         Ok(Detector { name: file_name(path), onnx, manifest })
     }
 }
@@ -140,15 +140,15 @@ impl Recipe {
             .map(|thresholds| thresholds.refused.iter().map(|(rate, reason)| (rate.to_string(), reason.clone())).collect())
             .unwrap_or_default();
         let card = card::markdown(&Facts { about: &self.about, manifest: &manifest, hashes: &hashes, refused: &refused });
-        let text = |name: &str, text: &str| Part { name: name.into(), kind: PartKind::Text, bytes: text.as_bytes().to_vec() };
+        let text = |name: &str, text: &str| Part::new(name, PartKind::Text, text.as_bytes().to_vec());
         parts.push(text("model-card", &card));
         parts.extend(self.texts.iter().map(|(name, content)| text(name, content)));
         // It must load here before anyone else is handed it.
-        Ok(Verifier::from_pack(Pack::new(manifest, parts)?)?.pack_with_self_test(self_test)?)
+        Ok(Verifier::from_pack(Pack::new(manifest, parts)?)?.finished_pack(self_test)?)
     }
 
     fn networks(&self) -> Vec<Part> {
-        let network = |name: &str, bytes: &[u8]| Part { name: name.into(), kind: PartKind::Onnx, bytes: bytes.to_vec() };
+        let network = |name: &str, bytes: &[u8]| Part::new(name, PartKind::Onnx, bytes.to_vec());
         vec![network(&self.detector.manifest.part, &self.detector.onnx), network(RECOGNISER, &self.recogniser)]
     }
 

@@ -17,7 +17,7 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
         let parts: Vec<_> = pack
             .parts()
             .iter()
-            .map(|part| serde_json::json!({ "name": part.name, "kind": format!("{:?}", part.kind), "bytes": part.bytes.len(), "sha256": hex(&part.sha256()) }))
+            .map(|part| serde_json::json!({ "name": part.name, "kind": format!("{:?}", part.kind), "bytes": part.size(), "sha256": hex(&part.sha256()) }))
             .collect();
         let plan = if args.plan { Some(setup.lenient_verifier(FaceRule::Largest)?.network_plans()) } else { None };
         print_line(serde_json::json!({ "model": pack.model_id().hex(), "manifest": manifest, "parts": parts, "plan": plan }))?;
@@ -25,7 +25,7 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     }
     print_line(format_args!("{}, made by {}, model {}", manifest.id, manifest.created_by, pack.model_id()))?;
     for part in pack.parts() {
-        print_line(format_args!("  {:<22} {:>10} bytes  {:?}", part.name, part.bytes.len(), part.kind))?;
+        print_line(format_args!("  {:<22} {:>10} bytes  {:?}", part.name, part.size(), part.kind))?;
     }
     match &manifest.calibration {
         None => print_line("not calibrated: it decides only at a threshold that you state with --threshold")?,

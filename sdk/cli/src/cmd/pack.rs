@@ -31,10 +31,10 @@ pub fn run(setup: &Setup, command: &Command) -> Result<Outcome> {
     let Command::Make(args) = command;
     let mut manifest = Manifest::from_json(&read(&args.manifest)?).map_err(|e| e.in_file(&args.manifest))?;
     manifest.created_by = concat!("veriface ", env!("CARGO_PKG_VERSION")).into();
-    let network = |name: &str, path: &Path| Ok(Part { name: name.into(), kind: PartKind::Onnx, bytes: read(path)? });
+    let network = |name: &str, path: &Path| Ok(Part::new(name, PartKind::Onnx, read(path)?));
     let parts = vec![network(&manifest.detector.part, &args.detector)?, network(&manifest.recogniser.part, &args.recogniser)?];
     // The pack must load here before anyone else is handed it; this machine's embedding becomes the self-test.
-    let pack = Verifier::from_pack(Pack::new(manifest, parts)?)?.pack_with_self_test(&Chip::drawn_face())?;
+    let pack = Verifier::from_pack(Pack::new(manifest, parts)?)?.finished_pack(&Chip::drawn_face())?;
     pack.save(&args.output)?;
     let (id, model) = (&pack.manifest().id, pack.model_id().to_string());
     if setup.json {

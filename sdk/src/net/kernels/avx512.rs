@@ -75,14 +75,15 @@ unsafe fn any_tile<const M: usize, const N: usize>(t: &TileF32, pixel: usize, st
             }
         }
         let mut weights = t.weights.cast::<f32>();
+        let block = t.groups * steps * LANES;
         for group in 0..t.groups {
             let input = t.input.add(*t.offsets.add(group));
             for step in 0..steps {
                 let mut column = [_mm512_setzero_ps(); N];
                 for n in 0..N {
-                    column[n] = _mm512_load_ps(weights.add(n * LANES));
+                    column[n] = _mm512_load_ps(weights.add(n * block));
                 }
-                weights = weights.add(N * LANES);
+                weights = weights.add(LANES);
                 for m in 0..M {
                     let value = _mm512_set1_ps(*input.add(m * pixel + step));
                     for n in 0..N {
@@ -147,6 +148,7 @@ unsafe fn one_pixel_half<const N: usize>(t: &TileF32) {
             sums[0][n] = _mm512_loadu_ps(t.bias.add(n * LANES));
         }
         let mut weights = t.weights.cast::<u16>();
+        let block = t.groups * t.steps * LANES;
         for group in 0..t.groups {
             let input = t.input.add(*t.offsets.add(group));
             let mut step = 0;
@@ -154,10 +156,10 @@ unsafe fn one_pixel_half<const N: usize>(t: &TileF32) {
                 for part in 0..4.min(t.steps - step) {
                     let value = _mm512_set1_ps(*input.add(step + part));
                     for n in 0..N {
-                        let column = _mm512_cvtph_ps(_mm256_loadu_si256(weights.add(n * LANES).cast()));
+                        let column = _mm512_cvtph_ps(_mm256_loadu_si256(weights.add(n * block).cast()));
                         sums[part][n] = _mm512_fmadd_ps(value, column, sums[part][n]);
                     }
-                    weights = weights.add(N * LANES);
+                    weights = weights.add(LANES);
                 }
                 step += 4;
             }
@@ -264,14 +266,15 @@ unsafe fn any_tile_i8<const M: usize, const N: usize>(t: &TileI8, pixel: usize, 
             }
         }
         let mut weights = t.weights;
+        let block = t.groups * steps * 64;
         for group in 0..t.groups {
             let input = t.input.add(*t.offsets.add(group));
             for step in 0..steps {
                 let mut column = [_mm512_setzero_si512(); N];
                 for n in 0..N {
-                    column[n] = _mm512_load_si512(weights.add(n * 64).cast());
+                    column[n] = _mm512_load_si512(weights.add(n * block).cast());
                 }
-                weights = weights.add(N * 64);
+                weights = weights.add(64);
                 for m in 0..M {
                     let quad = input.add(m * pixel + step * 4).cast::<i32>().read_unaligned();
                     let value = _mm512_set1_epi32(quad);

@@ -1,6 +1,6 @@
 //! Whole layers of dense convolutions, a fully connected layer among them: a window as large as the map.
 
-use super::memory::Memory;
+use super::memory::{Memory, Weights};
 use super::plane::{Plane, Window};
 use super::{F32Kernels, FinishI8, I8Kernels, LANES, Packing, SumI8, TileF32, TileI8};
 
@@ -21,8 +21,8 @@ struct Walk {
     steps: usize,
     unit: usize,
     tile: (usize, usize),
-    /// First block, blocks, and where the weights begin, in steps of one block.
-    panels: Vec<(usize, usize, usize)>,
+    /// First block, and blocks.
+    panels: Vec<(usize, usize)>,
 }
 
 impl Walk {
@@ -43,14 +43,13 @@ impl Walk {
             window.width * input.lanes / unit
         };
         let tile = if output.width <= narrow.0 && output.blocks() >= narrow.1 { narrow } else { wide };
-        let (mut panels, mut first, mut at) = (Vec::new(), 0, 0);
+        let (mut panels, mut first) = (Vec::new(), 0);
         while first < output.blocks() {
             // Kernels have tiles of one, two and four blocks.
             let mut blocks = tile.1.min(output.blocks() - first);
             blocks = if blocks == 3 { 2 } else { blocks };
-            panels.push((first, blocks, at));
+            panels.push((first, blocks));
             first += blocks;
-            at += blocks * offsets.len() * steps;
         }
         Walk { input, output, window, offsets, steps, unit, tile, panels }
     }
@@ -65,42 +64,46 @@ impl Walk {
         }
     }
 
-    /// Calls `put(output channel, input channel, y, x)` for every weight in the order [panel][run][step][channel][beside], `beside`
-    /// inputs beside each other.
-    fn each_weight(&self, beside: usize, mut put: impl FnMut(Option<(usize, usize, usize, usize)>)) {
-        for (first, blocks, _) in &self.panels {
+    /// Calls `put(place, (output channel, input channel, y, x))` for every weight. Places go in the order [block][run][step][channel of
+    /// the block][beside], `beside` inputs beside each other, whatever the instruction set.
+    fn each_weight(&self, beside: usize, mut put: impl FnMut(usize, (usize, usize, usize, usize))) {
+        let mut at = 0;
+        for first in (0..self.output.blocks()).map(|block| block * LANES) {
+            let lanes = LANES.min(self.output.channels - first);
             for run in 0..self.offsets.len() {
-                for step in 0..self.steps * self.unit / beside {
-                    for channel in first * LANES..(first + blocks) * LANES {
-                        for one in 0..beside {
-                            let (from, y, x) = self.source(run, step * beside + one);
-                            let inside = channel < self.output.channels && from < self.input.channels;
-                            put(inside.then_some((channel, from, y, x)));
+                for number in 0..self.steps * self.unit {
+                    let (from, y, x) = self.source(run, number);
+                    if from < self.input.channels {
+                        let place = at + (number / beside) * LANES * beside + number % beside;
+                        for lane in 0..lanes {
+                            put(place + lane * beside, (first + lane, from, y, x));
                         }
                     }
                 }
+                at += self.steps * self.unit * LANES;
             }
         }
     }
 
-    fn weights(&self) -> usize {
-        self.offsets.len() * self.steps * self.output.blocks() * LANES
+    /// Weights of one block, those in the place of missing channels among them.
+    fn block_weights(&self) -> usize {
+        self.offsets.len() * self.steps * self.unit * LANES
     }
 
-    /// Every tile of the layer: pixels, blocks, first block, where the weights begin, and where input and output begin.
-    fn tiles(&self, bytes: usize, mut tile: impl FnMut(usize, usize, usize, usize, usize, (usize, usize))) {
+    /// Every tile of the layer: pixels, blocks, first block, and where input and output begin.
+    fn tiles(&self, bytes: usize, mut tile: impl FnMut(usize, usize, usize, usize, (usize, usize))) {
         let across = self.output.width.div_ceil(self.tile.0);
         let row_bytes = (self.input.row() * self.input.blocks() * self.window.stride * bytes).max(1);
         let rows = (NEAR / row_bytes).clamp(1, self.output.height.max(1));
         for top in (0..self.output.height).step_by(rows) {
-            for (first, blocks, weights) in &self.panels {
+            for (first, blocks) in &self.panels {
                 for y in top..(top + rows).min(self.output.height) {
                     let mut x = 0;
                     for part in 0..across {
                         // Tiles of nearly one size.
                         let end = (part + 1) * self.output.width / across;
                         let input = self.corner(y, x);
-                        tile(end - x, *blocks, *first, *weights, input, (y, x));
+                        tile(end - x, *blocks, *first, input, (y, x));
                         x = end;
                     }
                 }
@@ -133,11 +136,34 @@ pub(in crate::net) struct Residual<How> {
     pub how: How,
 }
 
+/// Input, output and window of a layer.
+pub(in crate::net) type Shape = (Plane, Plane, Window);
+
+/// Whether the weights are held in half precision.
+fn is_half((input, output, _): &Shape) -> bool {
+    output.height * output.width == 1 && size_of::<f32>() * output.channels * input.len() > LARGE
+}
+
+/// The weights of a dense f32 layer as every set reads them; `weight(output channel, input channel, y, x)`.
+pub(in crate::net) fn pack_f32(shape: Shape, weight: impl Fn(usize, usize, usize, usize) -> f32) -> Weights {
+    let walk = Walk::new(shape.0, shape.1, shape.2, 1, (1, 1), (1, 1));
+    let count = walk.block_weights() * shape.1.blocks();
+    let mut weights = Memory::zeroed(count * if is_half(&shape) { 2 } else { 4 });
+    if is_half(&shape) {
+        let packed = weights.view_mut::<u16>();
+        walk.each_weight(1, |at, (o, i, y, x)| packed[at] = half_of(weight(o, i, y, x)));
+    } else {
+        let packed = weights.view_mut::<f32>();
+        walk.each_weight(1, |at, (o, i, y, x)| packed[at] = weight(o, i, y, x));
+    }
+    weights.into()
+}
+
 /// A dense convolution in f32, ready to run.
 pub(in crate::net) struct DenseF32 {
     kernels: &'static F32Kernels,
     walk: Walk,
-    weights: Memory,
+    weights: Weights,
     half: bool,
     bias: Memory,
     slope: Memory,
@@ -146,43 +172,30 @@ pub(in crate::net) struct DenseF32 {
 }
 
 impl DenseF32 {
-    /// `weight(output channel, input channel, y, x)`; `bias` and `slope` have a value for each output channel.
+    /// Weights as [`pack_f32`] makes them; `bias` and `slope` have a value for each output channel. `None` when the sizes do not fit.
     pub(in crate::net) fn new(
         kernels: &'static F32Kernels,
-        (input, output, window): (Plane, Plane, Window),
-        weight: impl Fn(usize, usize, usize, usize) -> f32,
+        shape: Shape,
+        weights: Weights,
         bias: &[f32],
         slope: &[f32],
         residual: Option<Residual<bool>>,
-    ) -> DenseF32 {
-        let half = output.height * output.width == 1 && size_of::<f32>() * output.channels * input.len() > LARGE;
+    ) -> Option<DenseF32> {
+        let half = is_half(&shape);
+        let (input, output, window) = shape;
         let narrow = if half { kernels.tile_shape } else { kernels.narrow_tile };
         let walk = Walk::new(input, output, window, 1, kernels.tile_shape, narrow);
-        let mut weights = Memory::zeroed(walk.weights() * if half { 2 } else { 4 });
-        let mut at = 0;
-        if half {
-            let packed = weights.view_mut::<u16>();
-            walk.each_weight(1, |from| {
-                packed[at] = from.map_or(0, |(o, i, y, x)| half_of(weight(o, i, y, x)));
-                at += 1;
-            });
-        } else {
-            let packed = weights.view_mut::<f32>();
-            walk.each_weight(1, |from| {
-                packed[at] = from.map_or(0.0, |(o, i, y, x)| weight(o, i, y, x));
-                at += 1;
-            });
-        }
-        let lanes = output.blocks() * LANES;
-        DenseF32 { kernels, walk, weights, half, bias: padded(bias, lanes), slope: padded(slope, lanes), residual }
+        let (lanes, needed) = (output.blocks() * LANES, walk.block_weights() * output.blocks() * if half { 2 } else { 4 });
+        let fits = weights.bytes().len() >= needed && [bias, slope].iter().all(|values| values.len() == output.channels);
+        fits.then(|| DenseF32 { kernels, walk, weights, half, bias: padded(bias, lanes), slope: padded(slope, lanes), residual })
     }
 
     pub(in crate::net) fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let walk = &self.walk;
         walk.check(input.len(), output.len(), self.residual.as_ref().map(|r| (&r.plane, residual.map(<[f32]>::len))));
-        let (weights, bias, slope) = (self.weights.view::<u8>(), self.bias.view::<f32>(), self.slope.view::<f32>());
-        let size = if self.half { 2 } else { 4 };
-        walk.tiles(4, |rows, blocks, first, at, from, (y, x)| {
+        let (weights, bias, slope) = (self.weights.bytes(), self.bias.view::<f32>(), self.slope.view::<f32>());
+        let block = walk.block_weights() * if self.half { 2 } else { 4 };
+        walk.tiles(4, |rows, blocks, first, from, (y, x)| {
             let added = self.residual.as_ref().zip(residual);
             let tile = TileF32 {
                 input: input[from..].as_ptr(),
@@ -190,7 +203,7 @@ impl DenseF32 {
                 offsets: walk.offsets.as_ptr(),
                 groups: walk.offsets.len(),
                 steps: walk.steps,
-                weights: weights[at * LANES * size..].as_ptr(),
+                weights: weights[first * block..].as_ptr(),
                 bias: bias[first * LANES..].as_ptr(),
                 slope: slope[first * LANES..].as_ptr(),
                 output: output[first * walk.output.block() + walk.output.at(y, x)..].as_mut_ptr(),
@@ -216,14 +229,43 @@ impl DenseF32 {
     }
 
     pub(in crate::net) fn bytes(&self) -> usize {
-        self.weights.bytes()
+        self.weights.bytes().len()
     }
+}
+
+/// The weights of a dense int8 layer, four inputs beside each other, and their sum for each output channel;
+/// `weight(output channel, input channel, y, x)` in −127…127.
+pub(in crate::net) fn pack_i8(shape: Shape, weight: impl Fn(usize, usize, usize, usize) -> i8) -> (Weights, Vec<i32>) {
+    let walk = Walk::new(shape.0, shape.1, shape.2, 4, (1, 1), (1, 1));
+    let mut weights = Memory::zeroed(walk.block_weights() * shape.1.blocks());
+    let mut sums = vec![0_i32; shape.1.channels];
+    let packed = weights.view_mut::<i8>();
+    walk.each_weight(4, |at, (o, i, y, x)| {
+        packed[at] = weight(o, i, y, x);
+        sums[o] = sums[o].wrapping_add(i32::from(packed[at]));
+    });
+    (weights.into(), sums)
+}
+
+/// Quads of weights as pairs of i16: [step][channel][4] → [half a step][channel][2].
+fn paired(quads: &[u8]) -> Memory {
+    let mut weights = Memory::zeroed(quads.len() * 2);
+    for (to, from) in weights.view_mut::<i16>().chunks_exact_mut(LANES * 4).zip(quads.chunks_exact(LANES * 4)) {
+        let (first, second) = to.split_at_mut(LANES * 2);
+        for ((quad, first), second) in from.chunks_exact(4).zip(first.chunks_exact_mut(2)).zip(second.chunks_exact_mut(2)) {
+            first.copy_from_slice(&[i16::from(quad[0] as i8), i16::from(quad[1] as i8)]);
+            second.copy_from_slice(&[i16::from(quad[2] as i8), i16::from(quad[3] as i8)]);
+        }
+    }
+    weights
 }
 
 /// The numbers of an int8 convolution beside its weights.
 pub(in crate::net) struct RequantI8<'a> {
     pub input_zero: u8,
     pub bias: &'a [i32],
+    /// The sum of each output channel's weights.
+    pub sums: &'a [i32],
     /// `(s_x · s_w) / s_y`, and the same times the PReLU's slope. For dequantised output `s_x · s_w`.
     pub scale: &'a [f32],
     pub negative: &'a [f32],
@@ -231,11 +273,27 @@ pub(in crate::net) struct RequantI8<'a> {
     pub least: u8,
 }
 
+impl RequantI8<'_> {
+    /// That every channel has its numbers.
+    pub(super) fn fits(&self, channels: usize) -> bool {
+        [self.bias.len(), self.sums.len(), self.scale.len(), self.negative.len()] == [channels; 4]
+    }
+
+    /// The bias that makes up for the inputs' zero point and for what kernels subtract from every input.
+    pub(super) fn bias(&self, shift: i32, lanes: usize) -> Memory {
+        let shift = shift - i32::from(self.input_zero);
+        let mut bias: Vec<i32> =
+            self.bias.iter().zip(self.sums).map(|(bias, sum)| bias.wrapping_add(shift.wrapping_mul(*sum))).collect();
+        bias.resize(lanes, 0);
+        Memory::of(&bias)
+    }
+}
+
 /// A dense convolution in int8, ready to run.
 pub(in crate::net) struct DenseI8 {
     kernels: &'static I8Kernels,
     walk: Walk,
-    weights: Memory,
+    weights: Weights,
     bias: Memory,
     scale: Memory,
     negative: Memory,
@@ -245,56 +303,35 @@ pub(in crate::net) struct DenseI8 {
 }
 
 impl DenseI8 {
-    /// `weight(output channel, input channel, y, x)` in −127…127.
+    /// Weights as [`pack_i8`] makes them. `None` when the sizes do not fit.
     pub(in crate::net) fn new(
         kernels: &'static I8Kernels,
-        (input, output, window): (Plane, Plane, Window),
-        weight: impl Fn(usize, usize, usize, usize) -> i8,
+        (input, output, window): Shape,
+        weights: Weights,
         numbers: &RequantI8<'_>,
         residual: Option<Residual<SumI8>>,
-    ) -> DenseI8 {
+    ) -> Option<DenseI8> {
         let walk = Walk::new(input, output, window, 4, kernels.tile_shape, kernels.narrow_tile);
+        let needed = walk.block_weights() * output.blocks();
+        if weights.bytes().len() < needed || !numbers.fits(output.channels) {
+            return None;
+        }
+        let weights = match kernels.packing {
+            Packing::Quads => weights,
+            Packing::Pairs => paired(&weights.bytes()[..needed]).into(),
+        };
         let lanes = output.blocks() * LANES;
-        let mut bias = vec![0_i32; lanes];
-        bias[..numbers.bias.len()].copy_from_slice(numbers.bias);
-        let shift = kernels.shift - i32::from(numbers.input_zero);
-        for (channel, bias) in bias.iter_mut().enumerate().take(output.channels) {
-            for from in 0..input.channels {
-                for y in 0..window.height {
-                    let row = (0..window.width).map(|x| i32::from(weight(channel, from, y, x)));
-                    *bias = bias.wrapping_add(shift.wrapping_mul(row.sum()));
-                }
-            }
-        }
-        let mut weights = Memory::zeroed(walk.weights() * if kernels.packing == Packing::Pairs { 8 } else { 4 });
-        let mut at = 0;
-        match kernels.packing {
-            Packing::Quads => {
-                let packed = weights.view_mut::<i8>();
-                walk.each_weight(4, |from| {
-                    packed[at] = from.map_or(0, |(o, i, y, x)| weight(o, i, y, x));
-                    at += 1;
-                });
-            }
-            Packing::Pairs => {
-                let packed = weights.view_mut::<i16>();
-                walk.each_weight(2, |from| {
-                    packed[at] = from.map_or(0, |(o, i, y, x)| i16::from(weight(o, i, y, x)));
-                    at += 1;
-                });
-            }
-        }
-        DenseI8 {
+        Some(DenseI8 {
             kernels,
             walk,
             weights,
-            bias: Memory::of(&bias),
+            bias: numbers.bias(kernels.shift, lanes),
             scale: padded(numbers.scale, lanes),
             negative: padded(numbers.negative, lanes),
             zero: numbers.zero,
             least: numbers.least,
             residual,
-        }
+        })
     }
 
     /// To bytes.
@@ -311,10 +348,10 @@ impl DenseI8 {
 
     fn tiles(&self, input: &[u8], residual: Option<&[u8]>, mut to: impl FnMut(usize) -> (*mut u8, *mut f32)) {
         let walk = &self.walk;
-        let (weights, bias) = (self.weights.view::<u8>(), self.bias.view::<i32>());
+        let (weights, bias) = (self.weights.bytes(), self.bias.view::<i32>());
         let (scale, negative) = (self.scale.view::<f32>(), self.negative.view::<f32>());
-        let step = LANES * if self.kernels.packing == Packing::Pairs { 8 } else { 4 };
-        walk.tiles(1, |rows, blocks, first, at, from, (y, x)| {
+        let block = walk.block_weights() * if self.kernels.packing == Packing::Pairs { 2 } else { 1 };
+        walk.tiles(1, |rows, blocks, first, from, (y, x)| {
             let added = self.residual.as_ref().zip(residual);
             let (output, raw) = to(first * walk.output.block() + walk.output.at(y, x));
             let tile = TileI8 {
@@ -323,7 +360,7 @@ impl DenseI8 {
                 offsets: walk.offsets.as_ptr(),
                 groups: walk.offsets.len(),
                 steps: walk.steps,
-                weights: weights[at * step..].as_ptr(),
+                weights: weights[first * block..].as_ptr(),
                 bias: bias[first * LANES..].as_ptr(),
                 finish: FinishI8 {
                     scale: scale[first * LANES..].as_ptr(),
@@ -344,7 +381,7 @@ impl DenseI8 {
     }
 
     pub(in crate::net) fn bytes(&self) -> usize {
-        self.weights.bytes()
+        self.weights.bytes().len()
     }
 }
 

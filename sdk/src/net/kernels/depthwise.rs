@@ -1,7 +1,7 @@
 //! Whole layers of depthwise convolutions.
 
-use super::dense::{RequantI8, padded};
-use super::memory::Memory;
+use super::dense::{RequantI8, Shape, padded};
+use super::memory::{Memory, Number, Weights};
 use super::plane::{Plane, Window};
 use super::{F32Kernels, FinishI8, I8Kernels, LANES, Row};
 
@@ -26,38 +26,53 @@ fn corner(input: &Plane, window: &Window, y: usize) -> usize {
     (y * window.stride + input.border - window.top) * input.row() + (input.border - window.left) * LANES
 }
 
+/// The weights of a depthwise layer, `[block][y][x][channel]`, from `weight(channel, y, x)`.
+pub(in crate::net) fn pack<T: Number>((_, output, window): Shape, weight: impl Fn(usize, usize, usize) -> T) -> Weights {
+    let taps = window.height * window.width;
+    let mut weights = Memory::zeroed(output.blocks() * LANES * taps * size_of::<T>());
+    let packed = weights.view_mut::<T>();
+    for channel in 0..output.channels {
+        for tap in 0..taps {
+            let at = ((channel / LANES) * taps + tap) * LANES + channel % LANES;
+            packed[at] = weight(channel, tap / window.width, tap % window.width);
+        }
+    }
+    weights.into()
+}
+
 /// A depthwise convolution in f32, ready to run.
 pub(in crate::net) struct DepthwiseF32 {
     kernels: &'static F32Kernels,
     input: Plane,
     output: Plane,
     window: Window,
-    weights: Memory,
+    weights: Weights,
     bias: Memory,
     slope: Memory,
 }
 
 impl DepthwiseF32 {
-    /// `weight(channel, y, x)`.
+    /// Weights as [`pack`] makes them of f32. `None` when the sizes do not fit.
     pub(in crate::net) fn new(
         kernels: &'static F32Kernels,
-        (input, output, window): (Plane, Plane, Window),
-        weight: impl Fn(usize, usize, usize) -> f32,
+        (input, output, window): Shape,
+        weights: Weights,
         bias: &[f32],
         slope: &[f32],
-    ) -> DepthwiseF32 {
+    ) -> Option<DepthwiseF32> {
         check(&input, &output, &window);
         let lanes = output.blocks() * LANES;
-        let taps = window.height * window.width;
-        let mut weights = Memory::zeroed(lanes * taps * size_of::<f32>());
-        let packed = weights.view_mut::<f32>();
-        for channel in 0..output.channels {
-            for tap in 0..taps {
-                let at = ((channel / LANES) * taps + tap) * LANES + channel % LANES;
-                packed[at] = weight(channel, tap / window.width, tap % window.width);
-            }
-        }
-        DepthwiseF32 { kernels, input, output, window, weights, bias: padded(bias, lanes), slope: padded(slope, lanes) }
+        let fits = weights.bytes().len() >= lanes * window.height * window.width * size_of::<f32>()
+            && [bias, slope].iter().all(|values| values.len() == output.channels);
+        fits.then(|| DepthwiseF32 {
+            kernels,
+            input,
+            output,
+            window,
+            weights,
+            bias: padded(bias, lanes),
+            slope: padded(slope, lanes),
+        })
     }
 
     pub(in crate::net) fn run(&self, input: &[f32], output: &mut [f32]) {
@@ -73,7 +88,7 @@ impl DepthwiseF32 {
                     height: self.window.height,
                     width: self.window.width,
                     stride: self.window.stride,
-                    weights: self.weights.view::<f32>()[block * taps * LANES..].as_ptr().cast(),
+                    weights: self.weights.bytes()[block * taps * LANES * size_of::<f32>()..].as_ptr(),
                     bias: self.bias.view::<f32>()[block * LANES..].as_ptr(),
                 };
                 // SAFETY: `new` has shown that the input's border holds every window, and the lengths are checked above; weights,
@@ -84,7 +99,7 @@ impl DepthwiseF32 {
     }
 
     pub(in crate::net) fn bytes(&self) -> usize {
-        self.weights.bytes()
+        self.weights.bytes().len()
     }
 }
 
@@ -94,7 +109,7 @@ pub(in crate::net) struct DepthwiseI8 {
     input: Plane,
     output: Plane,
     window: Window,
-    weights: Memory,
+    weights: Weights,
     /// Bytes of a block's weights.
     block: usize,
     bias: Memory,
@@ -108,57 +123,35 @@ pub(in crate::net) struct DepthwiseI8 {
 pub(in crate::net) const OVERREAD: usize = 64;
 
 impl DepthwiseI8 {
-    /// `weight(channel, y, x)` in −127…127.
+    /// Weights as [`pack`] makes them of i8. `None` when the sizes do not fit.
     pub(in crate::net) fn new(
         kernels: &'static I8Kernels,
-        (input, output, window): (Plane, Plane, Window),
-        weight: impl Fn(usize, usize, usize) -> i8,
+        (input, output, window): Shape,
+        weights: Weights,
         numbers: &RequantI8<'_>,
-    ) -> DepthwiseI8 {
+    ) -> Option<DepthwiseI8> {
         check(&input, &output, &window);
-        let (height, width) = (window.height, window.width);
-        let lanes = output.blocks() * LANES;
-        let mut bias = vec![0_i32; lanes];
-        let block = match kernels.depthwise_packing {
-            PackingI8::Taps => height * width * LANES,
-            PackingI8::Quads => height * width.div_ceil(4) * LANES * 4,
-            PackingI8::Pairs => (height * width).div_ceil(2) * LANES * 4,
-        };
-        let mut weights = Memory::zeroed(output.blocks() * block);
-        for channel in 0..output.channels {
-            let (start, lane) = ((channel / LANES) * block, channel % LANES);
-            let mut sum = 0;
-            for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-                let value = weight(channel, y, x);
-                sum += i32::from(value);
-                let tap = y * width + x;
-                match kernels.depthwise_packing {
-                    PackingI8::Taps => weights.view_mut::<i8>()[start + tap * LANES + lane] = value,
-                    PackingI8::Quads => {
-                        let quad = (y * width.div_ceil(4) + x / 4) * LANES + lane;
-                        weights.view_mut::<i8>()[start + quad * 4 + x % 4] = value;
-                    }
-                    PackingI8::Pairs => {
-                        let place = [0, 2, 1, 3][lane / 4] * 4 + lane % 4;
-                        weights.view_mut::<i16>()[start / 2 + ((tap / 2) * LANES + place) * 2 + tap % 2] = i16::from(value);
-                    }
-                }
-            }
-            bias[channel] = numbers.bias[channel].wrapping_sub(i32::from(numbers.input_zero).wrapping_mul(sum));
+        let (lanes, taps) = (output.blocks() * LANES, window.height * window.width);
+        if weights.bytes().len() < lanes * taps || !numbers.fits(output.channels) {
+            return None;
         }
-        DepthwiseI8 {
+        let (weights, block) = match kernels.depthwise_packing {
+            PackingI8::Taps => (weights, taps * LANES),
+            packing => packed_for(packing, &window, &weights.bytes()[..lanes * taps]),
+        };
+        Some(DepthwiseI8 {
             kernels,
             input,
             output,
             window,
             weights,
             block,
-            bias: Memory::of(&bias),
+            bias: numbers.bias(0, lanes),
             scale: padded(numbers.scale, lanes),
             negative: padded(numbers.negative, lanes),
             zero: numbers.zero,
             least: numbers.least,
-        }
+        })
     }
 
     /// `input` holds [`OVERREAD`] bytes more than its plane.
@@ -182,7 +175,7 @@ impl DepthwiseI8 {
                     height: self.window.height,
                     width: self.window.width,
                     stride: self.window.stride,
-                    weights: self.weights.view::<u8>()[block * self.block..].as_ptr(),
+                    weights: self.weights.bytes()[block * self.block..].as_ptr(),
                     bias: self.bias.view::<i32>()[lanes..].as_ptr(),
                 };
                 // SAFETY: as for f32; what a kernel reads behind the last window, at most three pixels, lies inside by `OVERREAD`.
@@ -192,6 +185,36 @@ impl DepthwiseI8 {
     }
 
     pub(in crate::net) fn bytes(&self) -> usize {
-        self.weights.bytes()
+        self.weights.bytes().len()
     }
+}
+
+/// `[block][y][x][channel]` in a set's own order, and the bytes of a block.
+fn packed_for(packing: PackingI8, window: &Window, all: &[u8]) -> (Weights, usize) {
+    let taps = window.height * window.width;
+    let block = match packing {
+        PackingI8::Taps => taps * LANES,
+        PackingI8::Quads => window.height * window.width.div_ceil(4) * LANES * 4,
+        PackingI8::Pairs => taps.div_ceil(2) * LANES * 4,
+    };
+    let mut memory = Memory::zeroed(all.len() / (taps * LANES) * block);
+    for (number, values) in all.chunks_exact(taps * LANES).enumerate() {
+        let start = number * block;
+        for (at, value) in values.iter().enumerate() {
+            let (tap, lane) = (at / LANES, at % LANES);
+            match packing {
+                PackingI8::Taps => memory.view_mut::<u8>()[start + at] = *value,
+                PackingI8::Quads => {
+                    let (y, x) = (tap / window.width, tap % window.width);
+                    let quad = (y * window.width.div_ceil(4) + x / 4) * LANES + lane;
+                    memory.view_mut::<u8>()[start + quad * 4 + x % 4] = *value;
+                }
+                PackingI8::Pairs => {
+                    let place = [0, 2, 1, 3][lane / 4] * 4 + lane % 4;
+                    memory.view_mut::<i16>()[start / 2 + ((tap / 2) * LANES + place) * 2 + tap % 2] = i16::from(*value as i8);
+                }
+            }
+        }
+    }
+    (memory.into(), block)
 }

@@ -1,5 +1,9 @@
 //! Memory aligned to a cache line, and views of it as numbers.
 
+use std::sync::Arc;
+
+use crate::pack::Bytes;
+
 /// Numbers without padding or forbidden bit patterns.
 pub(in crate::net) trait Number: Copy + Default + Send + Sync + 'static {}
 impl Number for u8 {}
@@ -65,4 +69,34 @@ pub(in crate::net) fn numbers_mut<T: Number>(bytes: &mut [u8]) -> &mut [T] {
     let (before, numbers, _) = unsafe { bytes.align_to_mut::<T>() };
     assert!(before.is_empty(), "a value that does not begin at a line");
     numbers
+}
+
+/// What a layer's kernels read and nobody writes: packed here, or as a pack's prepared part holds it. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::net) enum Weights {
+    Own(Arc<Memory>),
+    Shared(Bytes),
+}
+
+impl Weights {
+    /// Where they lie, when that is a cache line's beginning; a copy otherwise.
+    pub(in crate::net) fn shared(bytes: Bytes) -> Weights {
+        match bytes.as_ptr().align_offset(align_of::<Line>()) {
+            0 => Weights::Shared(bytes),
+            _ => Weights::from(Memory::of(&bytes)),
+        }
+    }
+
+    pub(in crate::net) fn bytes(&self) -> &[u8] {
+        match self {
+            Weights::Own(memory) => memory.view(),
+            Weights::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Memory> for Weights {
+    fn from(memory: Memory) -> Weights {
+        Weights::Own(Arc::new(memory))
+    }
 }

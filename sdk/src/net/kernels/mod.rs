@@ -27,9 +27,9 @@ mod neon;
 #[cfg(test)]
 mod tests;
 
-pub(super) use dense::{DenseF32, DenseI8, RequantI8, Residual};
-pub(super) use depthwise::{DepthwiseF32, DepthwiseI8, OVERREAD};
-pub(super) use memory::{Memory, numbers, numbers_mut};
+pub(super) use dense::{DenseF32, DenseI8, RequantI8, Residual, Shape, pack_f32, pack_i8};
+pub(super) use depthwise::{DepthwiseF32, DepthwiseI8, OVERREAD, pack as pack_depthwise};
+pub(super) use memory::{Memory, Weights, numbers, numbers_mut};
 pub(super) use plane::{Plane, Window};
 pub(super) use portable::add as add_i8;
 
@@ -46,7 +46,7 @@ struct TileF32 {
     offsets: *const usize,
     groups: usize,
     steps: usize,
-    /// `[group][step][blocks · 16]`: f32, or IEEE half precision in `tile_half`.
+    /// `[block][group][step][16]`: f32, or IEEE half precision in `tile_half`.
     weights: *const u8,
     /// `[blocks · 16]`. A value below zero is multiplied by its channel's slope.
     bias: *const f32,
@@ -66,7 +66,7 @@ struct TileI8 {
     offsets: *const usize,
     groups: usize,
     steps: usize,
-    /// In the set's [`Packing`].
+    /// `[block][group][step]` in the set's [`Packing`].
     weights: *const u8,
     bias: *const i32,
     finish: FinishI8,
@@ -174,6 +174,10 @@ impl F32Kernels {
     pub(super) fn best() -> &'static F32Kernels {
         F32Kernels::available()[0]
     }
+
+    pub(super) fn portable() -> &'static F32Kernels {
+        &portable::F32
+    }
 }
 
 impl I8Kernels {
@@ -205,6 +209,10 @@ impl I8Kernels {
 
     pub(super) fn best() -> &'static I8Kernels {
         I8Kernels::available()[0]
+    }
+
+    pub(super) fn portable() -> &'static I8Kernels {
+        &portable::I8
     }
 }
 

@@ -44,7 +44,7 @@ unsafe fn any_tile(rows: usize, blocks: usize, t: &TileF32, weight: impl Fn(usiz
                 for group in 0..t.groups {
                     let input = t.input.add(row * t.pixel + *t.offsets.add(group));
                     for step in 0..t.steps {
-                        let (value, at) = (*input.add(step), ((group * t.steps + step) * blocks + block) * LANES);
+                        let (value, at) = (*input.add(step), ((block * t.groups + group) * t.steps + step) * LANES);
                         for (lane, sum) in sums.iter_mut().enumerate() {
                             *sum += value * weight(at + lane);
                         }
@@ -98,7 +98,7 @@ unsafe fn tile_i8(rows: usize, blocks: usize, t: &TileI8) {
                     let input = t.input.add(row * t.pixel + *t.offsets.add(group));
                     for step in 0..t.steps {
                         let quad: [i32; 4] = std::array::from_fn(|one| i32::from(*input.add(step * 4 + one)));
-                        let weights = t.weights.cast::<i8>().add(((group * t.steps + step) * blocks + block) * LANES * 4);
+                        let weights = t.weights.cast::<i8>().add(((block * t.groups + group) * t.steps + step) * LANES * 4);
                         for (lane, sum) in sums.iter_mut().enumerate() {
                             for (one, value) in quad.iter().enumerate() {
                                 *sum = sum.wrapping_add(value * i32::from(*weights.add(lane * 4 + one)));

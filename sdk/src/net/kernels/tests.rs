@@ -133,8 +133,9 @@ fn dense_f32_of_every_set_is_the_definition() {
                 Some(false) => act(sum) + added,
             } as f32);
         }
+        let shape = (input, output, window);
         for kernels in F32Kernels::available() {
-            let layer = DenseF32::new(kernels, (input, output, window), weight, &bias, &slope, residual);
+            let layer = DenseF32::new(kernels, shape, pack_f32(shape, weight), &bias, &slope, residual).unwrap();
             let mut result = vec![f32::NAN; output.len()];
             layer.run(&map, residual.map(|_| &other[..]), &mut result);
             let bound = if layer.is_half() { 2e-2 } else { 1e-3 };
@@ -158,7 +159,9 @@ fn dense_i8_of_every_set_is_equal_to_the_bit() {
         let negative: Vec<f32> = scale.iter().map(|s| s * noise.float()).collect();
         let zero = noise.next() as u8;
         let least = if noise.next().is_multiple_of(2) { zero } else { 0 };
-        let numbers = RequantI8 { input_zero: noise.next() as u8, bias: &bias, scale: &scale, negative: &negative, zero, least };
+        let (packed, sums) = pack_i8((input, output, window), weight);
+        let input_zero = noise.next() as u8;
+        let numbers = RequantI8 { input_zero, bias: &bias, sums: &sums, scale: &scale, negative: &negative, zero, least };
         let other: Vec<u8> = (0..output.len()).map(|_| noise.next() as u8).collect();
         let how = SumI8 {
             a_zero: i32::from(zero),
@@ -169,7 +172,7 @@ fn dense_i8_of_every_set_is_equal_to_the_bit() {
             least: 0,
         };
         let residual = noise.next().is_multiple_of(2).then_some(Residual { plane: output, how });
-        let layer = |kernels| DenseI8::new(kernels, (input, output, window), weight, &numbers, residual);
+        let layer = |kernels| DenseI8::new(kernels, (input, output, window), packed.clone(), &numbers, residual).unwrap();
 
         let run = |kernels| {
             let mut bytes = vec![0; output.len()];
@@ -194,9 +197,13 @@ fn an_int8_sum_is_the_contracts() {
     let window = Window { height: 1, width: 1, stride: 1, top: 0, left: 0 };
     let quantised = |x: u8, w: i8, bias: i32, m: f32, slope: f32, zero: u8| {
         let mut results = I8Kernels::available().into_iter().map(|kernels| {
-            let numbers = RequantI8 { input_zero: 3, bias: &[bias], scale: &[m], negative: &[m * slope], zero, least: 0 };
+            let shape = (plane, plane, window);
+            let (weights, sums) = pack_i8(shape, |_, _, _, _| w);
+            let negative = [m * slope];
+            let numbers =
+                RequantI8 { input_zero: 3, bias: &[bias], sums: &sums, scale: &[m], negative: &negative, zero, least: 0 };
             let mut output = vec![0; plane.len()];
-            DenseI8::new(kernels, (plane, plane, window), |_, _, _, _| w, &numbers, None).run(&[x; 16], None, &mut output);
+            DenseI8::new(kernels, shape, weights, &numbers, None).unwrap().run(&[x; 16], None, &mut output);
             output[0]
         });
         let first = results.next().unwrap();
@@ -224,7 +231,8 @@ fn depthwise_f32_of_every_set_is_the_portable_one() {
         let run = |kernels| {
             let mut result = vec![f32::NAN; output.len()];
             let weight = |c: usize, y: usize, x: usize| weights[c * 49 + y * 7 + x];
-            DepthwiseF32::new(kernels, (input, output, window), weight, &bias, &slope).run(&map, &mut result);
+            let shape = (input, output, window);
+            DepthwiseF32::new(kernels, shape, pack_depthwise(shape, weight), &bias, &slope).unwrap().run(&map, &mut result);
             inside(&output, &result)
         };
         let expected = run(&portable::F32);
@@ -246,9 +254,17 @@ fn depthwise_i8_of_every_set_is_equal_to_the_bit() {
         let bias: Vec<i32> = (0..channels).map(|_| (noise.next() % 20000) as i32 - 10000).collect();
         let scale: Vec<f32> = (0..channels).map(|_| (noise.float() + 1.1) / (50.0 * window.height as f32)).collect();
         let negative: Vec<f32> = scale.iter().map(|s| s * noise.float()).collect();
+        let shown = shape;
+        let shape = (input, output, window);
+        let weight = |c: usize, y: usize, x: usize| weights[c * 49 + y * 7 + x];
+        let sum = |c: usize| {
+            (0..window.height).flat_map(|y| (0..window.width).map(move |x| (y, x))).map(|(y, x)| i32::from(weight(c, y, x))).sum()
+        };
+        let sums: Vec<i32> = (0..channels).map(sum).collect();
         let numbers = RequantI8 {
             input_zero: noise.next() as u8,
             bias: &bias,
+            sums: &sums,
             scale: &scale,
             negative: &negative,
             zero: noise.next() as u8,
@@ -256,13 +272,12 @@ fn depthwise_i8_of_every_set_is_equal_to_the_bit() {
         };
         let run = |kernels| {
             let mut bytes = vec![0; output.len()];
-            let weight = |c: usize, y: usize, x: usize| weights[c * 49 + y * 7 + x];
-            DepthwiseI8::new(kernels, (input, output, window), weight, &numbers).run(&map, &mut bytes);
+            DepthwiseI8::new(kernels, shape, pack_depthwise(shape, weight), &numbers).unwrap().run(&map, &mut bytes);
             inside(&output, &bytes)
         };
         let expected = run(&portable::I8);
         for kernels in I8Kernels::available() {
-            assert!(run(kernels) == expected, "{} differs: {shape:?}", kernels.name);
+            assert!(run(kernels) == expected, "{} differs: {shown:?}", kernels.name);
         }
     });
 }
@@ -278,8 +293,9 @@ fn a_fully_connected_layer_in_half_precision_is_close() {
     let exact: Vec<f64> = (0..130)
         .map(|o| inside(&input, &map).iter().enumerate().map(|(i, v)| f64::from(*v) * f64::from(weights[o * 4900 + i])).sum())
         .collect();
+    let shape = (input, output, window);
     for kernels in F32Kernels::available() {
-        let layer = DenseF32::new(kernels, (input, output, window), weight, &[0.0; 130], &[1.0; 130], None);
+        let layer = DenseF32::new(kernels, shape, pack_f32(shape, weight), &[0.0; 130], &[1.0; 130], None).unwrap();
         assert!(layer.is_half());
         let mut result = vec![0.0; output.len()];
         layer.run(&map, None, &mut result);
