@@ -60,7 +60,11 @@ impl From<Decision> for vf_decision {
 /// `out` is null or may be written; the same holds for `error`.
 pub(crate) unsafe fn answer<T>(out: *mut T, error: *mut vf_error, call: impl FnOnce() -> Result<T>) -> i32 {
     let outcome = guarded(|| {
-        if out.is_null() { Err(Error::new(ErrorCode::InvalidArgument, "there is no place for the result: `out` is NULL")) } else { call() }
+        if out.is_null() {
+            Err(Error::new(ErrorCode::InvalidArgument, "there is no place for the result: `out` is NULL"))
+        } else {
+            call()
+        }
     });
     // SAFETY: `out` is not null here, and `answer`'s caller has it that it may be written.
     let outcome = outcome.map(|value| unsafe { out.write(value) });

@@ -45,12 +45,7 @@ pub struct vf_progress {
 /// # Safety
 /// The pointers are NULL or point to what their types say.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vf_session_open(
-    verifier: vf_verifier,
-    purpose: i32,
-    out: *mut vf_session,
-    error: *mut vf_error,
-) -> i32 {
+pub unsafe extern "C" fn vf_session_open(verifier: vf_verifier, purpose: i32, out: *mut vf_session, error: *mut vf_error) -> i32 {
     let call = || {
         let session = VerifierSession::new(&*VERIFIERS.get(verifier.id)?, self::purpose(purpose)?)?;
         Ok(vf_session { id: SESSIONS.open(Mutex::new(session)) })

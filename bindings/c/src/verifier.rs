@@ -63,14 +63,7 @@ impl From<veriface::Face> for vf_face {
             *to = from;
         }
         let bounds = face.bounding_box;
-        vf_face {
-            left: bounds.left,
-            top: bounds.top,
-            right: bounds.right,
-            bottom: bounds.bottom,
-            score: face.score.0,
-            landmarks,
-        }
+        vf_face { left: bounds.left, top: bounds.top, right: bounds.right, bottom: bounds.bottom, score: face.score.0, landmarks }
     }
 }
 

@@ -95,8 +95,9 @@ impl Layout {
     ) -> Result<Layout> {
         let invalid = |what: &str, number: i32| Error::new(ErrorCode::InvalidArgument, format!("{what}, not {number}"));
         let side = |side: i32| {
-            u32::try_from(side)
-                .map_err(|_| Error::new(ErrorCode::InvalidFrame, format!("expected sides of at least 1 pixel, got {width}×{height}")))
+            u32::try_from(side).map_err(|_| {
+                Error::new(ErrorCode::InvalidFrame, format!("expected sides of at least 1 pixel, got {width}×{height}"))
+            })
         };
         let format = PixelFormat::from_number(format)?;
         // The packed formats have neither, and whoever fills in a frame of theirs may leave both at 0.
@@ -249,7 +250,11 @@ mod tests {
             ((1, (5, 3), 601, 0, 45), ErrorCode::InvalidArgument),
         ] {
             let (format, size, matrix, range, rotation) = numbers;
-            assert_eq!(Layout::from_numbers(format, size, matrix, range, rotation, false).unwrap_err().code(), code, "{numbers:?}");
+            assert_eq!(
+                Layout::from_numbers(format, size, matrix, range, rotation, false).unwrap_err().code(),
+                code,
+                "{numbers:?}"
+            );
         }
     }
 

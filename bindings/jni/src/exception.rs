@@ -59,7 +59,9 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
             env,
             &match failure {
                 Failure::Sdk(error) => error,
-                Failure::Jni(jni::errors::Error::NullPtr(what)) => Error::new(ErrorCode::InvalidArgument, format!("null: {what}")),
+                Failure::Jni(jni::errors::Error::NullPtr(what)) => {
+                    Error::new(ErrorCode::InvalidArgument, format!("null: {what}"))
+                }
                 Failure::Jni(error) => Error::new(ErrorCode::InternalFault, error.to_string()),
             },
         )
@@ -79,7 +81,8 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
 fn throw<T: Default>(env: &mut Env<'_>, error: &Error) -> jni::errors::Result<T> {
     if let (false, Some(class)) = (env.exception_check(), EXCEPTION.get()) {
         let sentence = JString::from_str(env, error.to_string())?;
-        let reasons = error.reasons().iter().fold(0, |bits, reason| bits | 1i32.checked_shl(reason_number(*reason).into()).unwrap_or(0));
+        let reasons =
+            error.reasons().iter().fold(0, |bits, reason| bits | 1i32.checked_shl(reason_number(*reason).into()).unwrap_or(0));
         let arguments = [
             JValue::Int(error.code().number().into()),
             JValue::Object(&sentence),

@@ -108,9 +108,8 @@ pub extern "system" fn Java_io_github_veriface_Native_verify<'l>(
 ) -> JDoubleArray<'l> {
     call(env, |env| {
         let verifier = VERIFIERS.get(handle(verifier))?;
-        let reference =
-            Source::new(env, reference, &reference_numbers, [&reference_first, &reference_second, &reference_third])
-                .map_err(|failure| said_of(failure, Which::Reference))?;
+        let reference = Source::new(env, reference, &reference_numbers, [&reference_first, &reference_second, &reference_third])
+            .map_err(|failure| said_of(failure, Which::Reference))?;
         let probe = Source::new(env, probe, &probe_numbers, [&probe_first, &probe_second, &probe_third])
             .map_err(|failure| said_of(failure, Which::Probe))?;
         let reference = reference.frame().map_err(|error| error.of(Which::Reference))?;
@@ -134,8 +133,8 @@ pub extern "system" fn Java_io_github_veriface_Native_verifyTemplate<'l>(
 ) -> JDoubleArray<'l> {
     call(env, |env| {
         let (verifier, template) = (VERIFIERS.get(handle(verifier))?, TEMPLATES.get(handle(template))?);
-        let probe = Source::new(env, probe, &numbers, [&first, &second, &third])
-            .map_err(|failure| said_of(failure, Which::Probe))?;
+        let probe =
+            Source::new(env, probe, &numbers, [&first, &second, &third]).map_err(|failure| said_of(failure, Which::Probe))?;
         let probe = probe.frame().map_err(|error| error.of(Which::Probe))?;
         decision(env, verifier.verify_template(&template, probe)?.decision)
     })
@@ -186,8 +185,11 @@ pub extern "system" fn Java_io_github_veriface_Native_enrol<'l>(
             } else {
                 let mut found = [0; NUMBERS];
                 numbers.get_region(env, jint::try_from(place * NUMBERS).unwrap_or(jint::MAX), &mut found)?;
-                let buffers =
-                    [planes.get_element(env, 3 * place)?, planes.get_element(env, 3 * place + 1)?, planes.get_element(env, 3 * place + 2)?];
+                let buffers = [
+                    planes.get_element(env, 3 * place)?,
+                    planes.get_element(env, 3 * place + 1)?,
+                    planes.get_element(env, 3 * place + 2)?,
+                ];
                 let [first, second, third] = &buffers;
                 Source::frame_of(env, &found, [first, second, third])
             };
@@ -244,23 +246,7 @@ pub fn template<'l>(
 pub fn face(face: &Face) -> [f32; FACE] {
     let bounds = face.bounding_box;
     let [a, b, c, d, e] = *face.landmarks.points();
-    [
-        bounds.left,
-        bounds.top,
-        bounds.right,
-        bounds.bottom,
-        face.score.0,
-        a.x,
-        a.y,
-        b.x,
-        b.y,
-        c.x,
-        c.y,
-        d.x,
-        d.y,
-        e.x,
-        e.y,
-    ]
+    [bounds.left, bounds.top, bounds.right, bounds.bottom, face.score.0, a.x, a.y, b.x, b.y, c.x, c.y, d.x, d.y, e.x, e.y]
 }
 
 /// An array of these numbers.

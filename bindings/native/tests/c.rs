@@ -58,10 +58,11 @@ fn an_nv12_frame_gives_rust_s_score() {
     let file = folder.path().join("frame.nv12");
     std::fs::write(&file, &nv12).unwrap();
     let printed = output(
-        Command::new(compiled("examples/nv12.c", folder.path()))
-            .arg(here("fixtures/obama-smiling.jpg"))
-            .arg(file)
-            .args([width.to_string(), height.to_string(), stride.to_string()]),
+        Command::new(compiled("examples/nv12.c", folder.path())).arg(here("fixtures/obama-smiling.jpg")).arg(file).args([
+            width.to_string(),
+            height.to_string(),
+            stride.to_string(),
+        ]),
     );
     let printed = String::from_utf8(printed.stdout).unwrap();
 

@@ -52,8 +52,13 @@ fn error_numbers_are_the_same_everywhere() {
         ("C", c),
         ("Kotlin", numbered(between(between(&kotlin, "enum class ErrorCode(", "val advice"), ") {", ";"))),
         ("UniFFI", numbered(between(&file("bindings/uniffi/src/error.rs"), "pub enum ErrorNumber {", "}"))),
-        ("Swift", numbered(between(&file("ios/Sources/VerifaceUniffi/veriface.swift"), "enum ErrorNumber: UInt16", "}")
-            .trim_start_matches(|c| c != '\n'))),
+        (
+            "Swift",
+            numbered(
+                between(&file("ios/Sources/VerifaceUniffi/veriface.swift"), "enum ErrorNumber: UInt16", "}")
+                    .trim_start_matches(|c| c != '\n'),
+            ),
+        ),
         ("Kotlin over JNA", numbered(between(between(&file(generated), "enum class ErrorNumber", "companion object"), "{", ";"))),
     ];
     for (language, list) in lists {

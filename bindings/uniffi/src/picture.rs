@@ -97,9 +97,8 @@ impl FrameLayout {
     }
 
     pub(crate) fn planes<'a>(&self, bytes: [&'a [u8]; 3]) -> [Plane<'a>; 3] {
-        let stride = |strides: &[u64], place: usize| {
-            strides.get(place).map_or(0, |stride| usize::try_from(*stride).unwrap_or(usize::MAX))
-        };
+        let stride =
+            |strides: &[u64], place: usize| strides.get(place).map_or(0, |stride| usize::try_from(*stride).unwrap_or(usize::MAX));
         let plane = |place: usize, bytes| Plane {
             bytes,
             row_stride: stride(&self.row_strides, place),
