@@ -123,7 +123,7 @@ def test_a_session_guides_and_decides(verifier, rust_template):
     first = session.frame(numpy.zeros((48, 64), numpy.uint8), 0.0)
     assert first.guidance == veriface.Guidance.NO_FACE and veriface.guidance_sentence(first.guidance) == "Look into the camera."
     session.reset()
-    picture = pytest.importorskip("PIL.Image").open(portrait("obama-standing")).convert("RGB")
+    picture = pytest.importorskip("PIL.Image").open(portrait("obama-smiling")).convert("RGB")
     frame = veriface.frame(veriface.PixelLayout.RGB8, picture.width, picture.height, [picture.tobytes()])
     states = [session.frame(frame, second / 10) for second in range(1, 60)]
     assert any(state.ready for state in states)

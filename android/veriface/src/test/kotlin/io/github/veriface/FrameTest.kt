@@ -84,10 +84,12 @@ class FrameTest {
 
     @Test
     fun `a session guides, and decides on the best frames`() {
-        val (y, u, v) = yuv
-        val half = (width + 1) / 2
+        val near = Portraits.pixels("obama-smiling")
+        val (y, u, v) = Portraits.yuv(near)
+        val half = (near.width + 1) / 2
         val frame = Frame.yuv420(
-            Plane(Portraits.direct(y), width, 1), Plane(Portraits.direct(u), half, 1), Plane(Portraits.direct(v), half, 1), width, height,
+            Plane(Portraits.direct(y), near.width, 1), Plane(Portraits.direct(u), half, 1), Plane(Portraits.direct(v), half, 1),
+            near.width, near.height,
         )
         val nobody = Frame.gray(Portraits.direct(ByteArray(64 * 48)), 64, 48)
         Template.fromBytes(File(System.getProperty("veriface.template")).readBytes()).use { template ->
