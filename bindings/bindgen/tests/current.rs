@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Language, the checked-in folder, the files.
-const GENERATED: [(&str, &str, &[&str]); 2] = [
-    ("swift", "ios/Sources/VerifaceUniffi", &["veriface.swift", "veriface_nativeFFI.h"]),
+const GENERATED: [(&str, &str, &[&str]); 3] = [
+    ("swift", "ios/Sources/VerifaceUniffi", &["VerifaceUniffi.swift", "veriface_nativeFFI.h"]),
+    ("swift", "ios", &["veriface_nativeFFI.modulemap"]),
     ("kotlin", "bindings/uniffi/generated/kotlin", &["io/github/veriface/uniffi/veriface.kt"]),
 ];
 
@@ -16,7 +17,7 @@ fn what_is_checked_in_is_current() {
     for (language, folder, files) in GENERATED {
         let made = tempfile::tempdir().unwrap();
         let status = Command::new(env!("CARGO_BIN_EXE_veriface-bindgen"))
-            .args(["generate", "--no-format", "--language", language, "--out-dir"])
+            .args(["generate", "--no-format", "--config", "bindings/uniffi.toml", "--language", language, "--out-dir"])
             .arg(made.path())
             .arg(library())
             .current_dir(&root)

@@ -55,7 +55,7 @@ fn error_numbers_are_the_same_everywhere() {
         (
             "Swift",
             numbered(
-                between(&file("ios/Sources/VerifaceUniffi/veriface.swift"), "enum ErrorNumber: UInt16", "}")
+                between(&file("ios/Sources/VerifaceUniffi/VerifaceUniffi.swift"), "enum ErrorNumber: UInt16", "}")
                     .trim_start_matches(|c| c != '\n'),
             ),
         ),

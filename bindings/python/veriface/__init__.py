@@ -15,12 +15,12 @@ import os
 from typing import Any, Iterable, Optional, Sequence, Union
 
 from . import _native
-from ._native import Decision, Enrolment, ErrorNumber, Face, FaceRule, Guidance, Liveness, Matrix, PixelLayout
-from ._native import Progress, Purpose, Range, Reason
+from ._native import Decision, Enrolment, ErrorNumber, Face, FaceRule, Guidance, Liveness, YuvMatrix, PixelLayout
+from ._native import Progress, Purpose, YuvRange, Reason
 
 __all__ = [
-    "Decision", "Enrolment", "Error", "ErrorNumber", "Face", "FaceRule", "Guidance", "Liveness", "Matrix", "PixelLayout",
-    "Progress", "Purpose", "Range", "Reason", "Session", "Template", "Verifier", "bgr", "error_advice", "frame", "guidance_sentence",
+    "Decision", "Enrolment", "Error", "ErrorNumber", "Face", "FaceRule", "Guidance", "Liveness", "YuvMatrix", "PixelLayout",
+    "Progress", "Purpose", "YuvRange", "Reason", "Session", "Template", "Verifier", "bgr", "error_advice", "frame", "guidance_sentence",
     "reason_sentence", "version",
 ]
 
@@ -89,8 +89,8 @@ class frame:
         pixel_strides: Sequence[int] = (),
         rotation: int = 0,
         mirrored: bool = False,
-        matrix: Optional[Matrix] = None,
-        range: Optional[Range] = None,
+        matrix: Optional[YuvMatrix] = None,
+        range: Optional[YuvRange] = None,
     ):
         if not 1 <= len(planes) <= 3:
             raise ValueError(f"a frame has 1 to 3 planes, not {len(planes)}")

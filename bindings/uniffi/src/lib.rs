@@ -14,7 +14,7 @@ mod verifier;
 
 pub use decision::{Decision, Liveness};
 pub use error::{ErrorNumber, PictureOfCall, Reason, VerifaceError, error_advice, reason_sentence};
-pub use picture::{FrameLayout, Matrix, Picture, PixelLayout, Range};
+pub use picture::{FrameLayout, Picture, PixelLayout, YuvMatrix, YuvRange};
 pub use session::{Guidance, Progress, Purpose, Session, guidance_sentence};
 pub use template::{Enrolment, Template};
 pub use verifier::{Face, FaceRule, Point, Settings, Verifier, version};

@@ -32,7 +32,7 @@ pub enum PixelLayout {
 
 /// Which luma weights a YUV frame was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
-pub enum Matrix {
+pub enum YuvMatrix {
     /// ITU-R BT.601: JPEG, and most cameras.
     Bt601,
     /// ITU-R BT.709: high-definition video.
@@ -41,7 +41,7 @@ pub enum Matrix {
 
 /// Which code values a YUV frame uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
-pub enum Range {
+pub enum YuvRange {
     /// 0…255: JPEG, Android's YUV_420_888, iOS's 420f.
     Full,
     /// 16…235 for luma and 16…240 for chroma: iOS's 420v, most video.
@@ -71,10 +71,10 @@ pub struct FrameLayout {
     pub mirrored: bool,
     /// The luma weights of a YUV format; BT.601 where nobody says otherwise.
     #[uniffi(default = None)]
-    pub matrix: Option<Matrix>,
+    pub matrix: Option<YuvMatrix>,
     /// The code values of a YUV format; the full range where nobody says otherwise.
     #[uniffi(default = None)]
-    pub range: Option<Range>,
+    pub range: Option<YuvRange>,
 }
 
 impl FrameLayout {
@@ -91,8 +91,8 @@ impl FrameLayout {
             PixelLayout::Yuv420 => PixelFormat::Yuv420,
         };
         let side = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
-        let matrix = if self.matrix == Some(Matrix::Bt709) { 709 } else { 601 };
-        let range = i32::from(self.range == Some(Range::Video));
+        let matrix = if self.matrix == Some(YuvMatrix::Bt709) { 709 } else { 601 };
+        let range = i32::from(self.range == Some(YuvRange::Video));
         Layout::from_numbers(format as i32, (side(self.width), side(self.height)), matrix, range, self.rotation, self.mirrored)
     }
 

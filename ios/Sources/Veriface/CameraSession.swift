@@ -94,7 +94,7 @@ extension CVPixelBuffer {
     }
 
     /// The buffer's own word on its luma weights.
-    private var matrix: Matrix {
+    private var matrix: YuvMatrix {
         let attachment = CVBufferCopyAttachment(self, kCVImageBufferYCbCrMatrixKey, nil) as? String
         return attachment == kCVImageBufferYCbCrMatrix_ITU_R_709_2 as String ? .bt709 : .bt601
     }

@@ -28,14 +28,17 @@ class ThreadsAndLeaksTest {
     @Test
     fun `a verifier closed by another thread ends in an answer or a number`() {
         val photo = Portraits.photo("biden")
+        val pool = Executors.newFixedThreadPool(4)
         repeat(3) {
             val verifier = Verifier()
-            val workers = List(4) { Thread { runCatching { verifier.detect(photo) }.onFailure { assertEquals(ErrorCode.CLOSED, (it as VerifaceException).code) } } }
-            workers.forEach(Thread::start)
+            val answers = List(4) { pool.submit(Callable { runCatching { verifier.detect(photo) } }) }
             verifier.close()
             verifier.close()
-            workers.forEach(Thread::join)
+            for (answer in answers) {
+                answer.get().onFailure { assertEquals(ErrorCode.CLOSED, (it as VerifaceException).code) }
+            }
         }
+        pool.shutdown()
         photo.close()
     }
 
