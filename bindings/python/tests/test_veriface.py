@@ -190,3 +190,10 @@ def test_a_frame_of_1280_by_720_crosses_without_a_copy(verifier, rust_template):
     small = median(veriface.frame(veriface.PixelLayout.NV21, 16, 16, [bytes(16 * 16 * 3 // 2 - 1)]))
     print(f"border: a 1280×720 NV21 frame {large:.0f} µs with its exception, a 16×16 one {small:.0f} µs")
     assert large < small + 500
+
+
+def test_error_numbers_are_the_page_s():
+    """docs/errors.md is held to what Rust has; `bindings/native/tests/lists.rs` compares the other languages."""
+    rows = [line.split("|") for line in (ROOT / "docs/errors.md").read_text().splitlines() if line.startswith("| E")]
+    page = {row[2].strip(" `").lower(): int(row[1].strip(" E")) for row in rows}
+    assert {number.name.replace("_", "").lower(): number.value for number in veriface.ErrorNumber} == page
