@@ -84,7 +84,7 @@ extension CVPixelBuffer {
             }
             let full = format == kCVPixelFormatType_420YpCbCr8BiPlanarFullRange
             let layout = FrameLayout(
-                format: .nv12, width: width, height: height, rowStrides: strides.map(UInt64.init), rotation: rotation,
+                format: .nv12, width: width, height: height, rowStrides: strides.map { UInt64($0) }, rotation: rotation,
                 mirrored: mirrored, matrix: matrix, range: full ? .full : .video
             )
             return try body(layout, planes[0], planes[1])
@@ -95,7 +95,8 @@ extension CVPixelBuffer {
 
     /// The buffer's own word on its luma weights.
     private var matrix: YuvMatrix {
-        let attachment = CVBufferCopyAttachment(self, kCVImageBufferYCbCrMatrixKey, nil) as? String
+        // The copying form needs iOS 15.
+        let attachment = CVBufferGetAttachment(self, kCVImageBufferYCbCrMatrixKey, nil)?.takeUnretainedValue() as? String
         return attachment == kCVImageBufferYCbCrMatrix_ITU_R_709_2 as String ? .bt709 : .bt601
     }
 
@@ -117,6 +118,7 @@ extension CGImagePropertyOrientation {
         case .right: return (90, false)
         case .rightMirrored: return (270, true)
         case .left: return (270, false)
+        @unknown default: return (0, false)
         }
     }
 }
