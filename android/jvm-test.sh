@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 skip() { echo "skipped: the JVM tests, $1"; exit 0; }
-install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get install -y -q --no-install-recommends "$@" >/dev/null 2>&1; }
+install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get update -q && apt-get install -y -q --no-install-recommends "$@"; } >/dev/null 2>&1; }
 
 command -v javac >/dev/null || install openjdk-17-jdk-headless || true
 command -v javac >/dev/null || skip "no JDK"
