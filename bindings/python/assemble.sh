@@ -8,7 +8,8 @@ rm -rf "$1/veriface"
 mkdir -p "$1/veriface"
 cp bindings/python/veriface/*.py "$1/veriface/"
 touch "$1/veriface/py.typed"
-library=$(ls "$built"/libveriface_native.so "$built"/libveriface_native.dylib "$built"/veriface_native.dll 2>/dev/null | head -1)
+library=$(find "$built" -maxdepth 1 \( -name 'libveriface_native.so' -o -name 'libveriface_native.dylib' -o -name 'veriface_native.dll' \))
+[ -n "$library" ] || { echo "no native library in $built: cargo build --release --package veriface-native" >&2; exit 1; }
 bindings/generate.sh python "$1/veriface" "$library"
 mv "$1/veriface/veriface.py" "$1/veriface/_native.py"
 cp "$library" "$1/veriface/"
