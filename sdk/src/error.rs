@@ -162,6 +162,10 @@ error_codes! {
     InvalidPairs = 804, "Use LFW's pairs.txt, or lines of: path, tab, path, tab, 0 or 1.";
     /// There are too few comparisons for the figure asked for.
     TooFewComparisons = 805, "Give more impostor pairs: a false-match rate of 1/n needs at least 3n of them.";
+    /// The object was closed, or never was one.
+    Closed = 806, "Make the object again, and close it after its last use; closing twice is harmless.";
+    /// A fault of the SDK, which stopped this call and nothing else.
+    InternalFault = 807, "Report it with the steps that led to it; no input should do this.";
 }
 
 impl ErrorCode {

@@ -115,7 +115,7 @@ fn a_pack_on_photos_compares_as_the_sdk_does() {
     let list = root.path().join("pairs.tsv");
     std::fs::write(&list, lines.concat()).expect("written");
     let pack = root.path().join("default.vfpack");
-    std::fs::write(&pack, Pack::embedded().expect("a pack").to_bytes()).expect("written");
+    std::fs::write(&pack, Pack::embedded().expect("a pack").to_bytes().expect("bytes")).expect("written");
 
     let model = Model::open(&pack, None, Normalisation { mean: 127.5, scale: 127.5 }).expect("a model");
     let set = TestSet::open(&list, Some(&PathBuf::from("/"))).expect("a list");

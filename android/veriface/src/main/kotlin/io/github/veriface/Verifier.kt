@@ -1,0 +1,100 @@
+package io.github.veriface
+
+import java.nio.ByteBuffer
+
+/** Which face is meant when a picture shows several. */
+enum class FaceChoice {
+    /** The only one; several are an error. */
+    ONLY,
+
+    /** The one with the largest box. */
+    LARGEST,
+
+    /** A large one near the middle. */
+    MOST_CENTRAL,
+}
+
+/** Where the networks and thresholds come from. */
+sealed class Pack {
+    /** The one that is built in. */
+    data object Embedded : Pack()
+
+    /** A file. */
+    data class File(val path: String) : Pack()
+
+    /** A direct buffer, such as a mapped asset; it is read once. */
+    class Bytes(val buffer: ByteBuffer) : Pack()
+}
+
+/**
+ * Answers whether two pictures show the same person. Make one, off the main thread, and share it between threads.
+ *
+ * Calls block for as long as they compute; [suspending] has the same for coroutines. Every failure is a [VerifaceException].
+ */
+class Verifier @JvmOverloads constructor(
+    pack: Pack = Pack.Embedded,
+    /** The false-match rate to decide at, one that the pack was measured at. */
+    falseMatchRate: Double? = null,
+    /** A threshold that the caller answers for, instead of a rate. */
+    statedThreshold: Float? = null,
+    faceChoice: FaceChoice = FaceChoice.ONLY,
+) : AutoCloseable {
+    internal val handle: Long = Native.openVerifier(
+        (pack as? Pack.File)?.path,
+        (pack as? Pack.Bytes)?.buffer,
+        falseMatchRate ?: Double.NaN,
+        statedThreshold ?: Float.NaN,
+        faceChoice.ordinal,
+    )
+
+    /** What every template of this verifier carries, in 64 hexadecimal digits. */
+    val modelId: String get() = Native.modelId(handle)
+
+    /** Decides whether two pictures show the same person. */
+    fun verify(reference: Picture, probe: Picture): Decision {
+        val (a, b, c) = reference.planes
+        val (d, e, f) = probe.planes
+        return Decision(Native.verify(handle, reference.photo, reference.numbers, a, b, c, probe.photo, probe.numbers, d, e, f))
+    }
+
+    /** Decides whether a picture shows the person of a template. */
+    fun verify(reference: Template, probe: Picture): Decision {
+        val (first, second, third) = probe.planes
+        return Decision(Native.verifyTemplate(handle, reference.handle, probe.photo, probe.numbers, first, second, third))
+    }
+
+    /** Makes a template of one person's pictures. An error names the picture by its place. */
+    fun enrol(pictures: List<Picture>): Enrolment {
+        val numbers = IntArray(pictures.size * FRAME_NUMBERS)
+        val planes = arrayOfNulls<ByteBuffer>(pictures.size * 3)
+        pictures.forEachIndexed { place, picture ->
+            picture.numbers?.copyInto(numbers, place * FRAME_NUMBERS)
+            picture.planes.copyInto(planes, place * 3)
+        }
+        val photos = LongArray(pictures.size) { pictures[it].photo }
+        val scores = FloatArray(pictures.size)
+        val outliers = BooleanArray(pictures.size)
+        return Enrolment(Template(Native.enrol(handle, photos, numbers, planes, scores, outliers)), scores, outliers)
+    }
+
+    /** Makes a template of one person's pictures. */
+    fun enrol(vararg pictures: Picture): Enrolment = enrol(pictures.asList())
+
+    /** The faces of a picture, the surest first. */
+    fun detect(picture: Picture): List<Face> {
+        val (first, second, third) = picture.planes
+        val numbers = Native.detect(handle, picture.photo, picture.numbers, first, second, third)
+        return List(numbers.size / Face.NUMBERS) { Face(numbers, it * Face.NUMBERS) }
+    }
+
+    /** Frees the networks. Closing twice, or while another thread verifies, is harmless. */
+    override fun close() = Native.closeVerifier(handle)
+
+    companion object {
+        private const val FRAME_NUMBERS = 13
+
+        /** The library's version. */
+        @JvmStatic
+        val version: String get() = Native.version()
+    }
+}

@@ -1,0 +1,94 @@
+//! The C interface from C: compiled with the system's compiler, linked with the native library, run.
+
+mod library;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use veriface::{Frame, Pack, Plane, Verifier, YuvMatrix, YuvRange};
+use veriface_tests::{fixture, here};
+
+/// Compiles a C source against the header and the native library, as strictly as the compiler can.
+fn compiled(source: &str, folder: &Path) -> std::path::PathBuf {
+    let bindings = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let program = folder.join("program");
+    let library = library::folder();
+    let status = Command::new("cc")
+        .args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-pthread"])
+        .arg(bindings.join("c").join(source))
+        .arg("-I")
+        .arg(bindings.join("c/include"))
+        .arg("-L")
+        .arg(&library)
+        .arg("-lveriface_native")
+        .arg(format!("-Wl,-rpath,{}", library.display()))
+        .arg("-o")
+        .arg(&program)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    program
+}
+
+fn output(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+#[test]
+fn the_contract_holds_and_templates_are_rust_s_to_the_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("obama.vftemplate");
+    output(Command::new(compiled("tests/contract.c", folder.path())).arg(here("fixtures")).arg(&template));
+    let verifier = Verifier::from_pack(Pack::embedded().unwrap()).unwrap();
+    let expected = verifier.enrol([&fixture("obama-smiling.jpg")]).unwrap().template;
+    assert!(std::fs::read(template).unwrap() == expected.to_bytes());
+}
+
+/// A frame as V4L2 gives it: rows with a gap, luma and chroma in one buffer.
+#[test]
+fn an_nv12_frame_gives_rust_s_score() {
+    let photo = fixture("obama-standing.jpg");
+    let frame = photo.frame();
+    let (width, height) = (frame.width(), frame.height());
+    let stride = width.next_multiple_of(64) as usize + 64;
+    let nv12 = nv12(&frame.to_upright_rgb(), width as usize, height as usize, stride);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("frame.nv12");
+    std::fs::write(&file, &nv12).unwrap();
+    let printed = output(
+        Command::new(compiled("examples/nv12.c", folder.path())).arg(here("fixtures/obama-smiling.jpg")).arg(file).args([
+            width.to_string(),
+            height.to_string(),
+            stride.to_string(),
+        ]),
+    );
+    let printed = String::from_utf8(printed.stdout).unwrap();
+
+    let verifier = Verifier::from_pack(Pack::embedded().unwrap()).unwrap();
+    let template = verifier.enrol([&fixture("obama-smiling.jpg")]).unwrap().template;
+    let (luma, pairs) = nv12.split_at(stride * height as usize);
+    let plane = |bytes, pixel_stride| Plane { bytes, row_stride: stride, pixel_stride };
+    let frame = Frame::nv12(plane(luma, 1), plane(pairs, 2), width, height, YuvMatrix::Bt601, YuvRange::Full).unwrap();
+    let decision = verifier.verify_template(&template, frame).unwrap().decision;
+    assert!(decision.same);
+    assert!(printed.starts_with(&format!("same 1 score {:.6}", decision.score.get())), "{printed} {}", decision.score.get());
+}
+
+/// JFIF's full-range BT.601, the chroma of each second pixel.
+fn nv12(rgb: &[u8], width: usize, height: usize, stride: usize) -> Vec<u8> {
+    let rows = height + height.div_ceil(2);
+    let mut bytes = vec![0; stride * rows];
+    for (at, pixel) in rgb.chunks(3).enumerate() {
+        let (x, y) = (at % width, at / width);
+        let [r, g, b] = [0, 1, 2].map(|channel| f32::from(pixel[channel]));
+        bytes[y * stride + x] = (0.299 * r + 0.587 * g + 0.114 * b).round() as u8;
+        if x % 2 == 0 && y % 2 == 0 {
+            let pair = (height + y / 2) * stride + x;
+            bytes[pair] = (128.0 - 0.168_736 * r - 0.331_264 * g + 0.5 * b).round() as u8;
+            bytes[pair + 1] = (128.0 + 0.5 * r - 0.418_688 * g - 0.081_312 * b).round() as u8;
+        }
+    }
+    bytes
+}
