@@ -554,8 +554,10 @@ mod tests {
     fn the_presets_are_valid() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("presets");
         let files = std::fs::read_dir(folder).expect("the presets").map(|file| file.expect("a preset").path());
-        let of_recognisers =
-            |file: &std::path::PathBuf| file.extension().is_some_and(|e| e == "toml") && !file.ends_with("detector.toml");
+        let of_recognisers = |file: &std::path::PathBuf| {
+            let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            name.ends_with(".toml") && !name.starts_with("detector")
+        };
         for file in files.filter(of_recognisers) {
             Config::open(file, &[]).expect("a valid preset");
         }
