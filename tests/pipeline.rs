@@ -313,7 +313,7 @@ fn a_damaged_pack_file_is_named() {
         error.code()
     };
     assert_eq!(refused(&[]), ErrorCode::CannotRead);
-    let bytes = tiny_pack().to_bytes();
+    let bytes = tiny_pack().to_bytes().unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert_eq!(refused(&[]), ErrorCode::TruncatedPack);
     let mut altered = bytes.clone();
