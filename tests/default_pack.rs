@@ -77,9 +77,9 @@ fn prepared_networks_are_used_checked_and_done_without() {
     };
     // A later version is left to the ONNX part; what is broken says so.
     assert_eq!(with(&|bytes| bytes[4] = 2).unwrap().embed(&chip).unwrap(), expected);
-    let broken: [&dyn Fn(&mut Vec<u8>); 3] =
-        [&|bytes| bytes[64] = b'x', &|bytes| bytes.truncate(bytes.len() / 2), &|bytes| bytes[8] = 0xff];
+    let broken: [fn(&mut Vec<u8>); 3] =
+        [|bytes| bytes[64] = b'x', |bytes| bytes.truncate(bytes.len() / 2), |bytes| bytes[8] = 0xff];
     for change in broken {
-        assert_eq!(with(change).err().map(|error| error.code()), Some(ErrorCode::UnusableNetwork));
+        assert_eq!(with(&change).err().map(|error| error.code()), Some(ErrorCode::UnusableNetwork));
     }
 }
