@@ -114,9 +114,9 @@ fn each_fault_has_its_word() {
         (Guidance::CentreFace, face(100.0, 240.0, 60.0), same),
         (Guidance::CentreFace, middle, |q| q.cut_off = 0.3),
         (Guidance::LookStraight, middle, |q| q.pose.yaw = -40.0),
-        (Guidance::LookStraight, middle, |q| q.pose.pitch = 35.0),
-        (Guidance::LookStraight, middle, |q| q.pose.roll = 50.0),
-        (Guidance::MoreLight, middle, |q| q.exposure = 20.0),
+        (Guidance::LookStraight, middle, |q| q.pose.pitch = 45.0),
+        (Guidance::LookStraight, middle, |q| q.pose.roll = 80.0),
+        (Guidance::MoreLight, middle, |q| q.exposure = 5.0),
         (Guidance::LessLight, middle, |q| q.exposure = 240.0),
         (Guidance::UncoverFace, middle, |q| q.detection_score = DetectionScore(0.3)),
     ];
@@ -168,9 +168,9 @@ fn advice_that_does_not_hold_is_not_shown() {
     let faces = [face(320.0, 240.0, 60.0)];
     stage.run(30, &faces, &person(0, 0.0), same);
     // A blink of darkness, three frames of thirty a second.
-    stage.run(3, &faces, &person(0, 0.0), |q| q.exposure = 10.0);
+    stage.run(3, &faces, &person(0, 0.0), |q| q.exposure = 5.0);
     assert_eq!(stage.track.guidance(), Guidance::Good);
-    stage.run(30, &faces, &person(0, 0.0), |q| q.exposure = 10.0);
+    stage.run(30, &faces, &person(0, 0.0), |q| q.exposure = 5.0);
     assert_eq!(stage.track.guidance(), Guidance::MoreLight);
 }
 
