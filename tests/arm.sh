@@ -42,6 +42,11 @@ done
 ln -s "$root/sdk/src/net/kernels" "$place/sdk/src/net/kernels"
 echo 'pub mod kernels;' > "$place/sdk/src/net/mod.rs"
 echo 'pub mod net;' >> "$place/sdk/src/lib.rs"
+# Of the pack, the bytes that kernels read where they lie.
+mkdir "$place/sdk/src/pack"
+ln -s "$root/sdk/src/pack/bytes.rs" "$place/sdk/src/pack/bytes.rs"
+printf 'mod bytes;\npub use bytes::Bytes;\n' > "$place/sdk/src/pack/mod.rs"
+echo 'pub mod pack;' >> "$place/sdk/src/lib.rs"
 
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=/usr/aarch64-linux-gnu/lib"
