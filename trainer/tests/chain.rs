@@ -139,9 +139,11 @@ fn every_backbone_folds_without_loss() {
         let batch = input::from_pixels(&chips.concat(), Kind::Float, Device::Cpu);
         let expected = rows(&no_grad(|| network.forward(&batch, false)));
         let found = rows(&exported(&network).graph.forward(&batch));
-        let cosine = cosine(&found[0], &expected[0]);
-        assert!(cosine >= 0.99999, "{name}: {cosine}");
-        println!("{name}: {cosine}");
+        // A hundred gated layers of random weights carry a rounding far: the input's last bit is the measure.
+        let nudged = rows(&no_grad(|| network.forward(&(&batch * (1.0 + 1e-6)), false)));
+        let [folded, nudged] = [&found, &nudged].map(|rows| 1.0 - cosine(&rows[0], &expected[0]));
+        assert!(folded <= f64::max(1e-5, 10.0 * nudged), "{name}: {folded} by folding, {nudged} by a nudge");
+        println!("{name}: 1 − cosine {folded:.1e} by folding, {nudged:.1e} by one part in a million of the input");
     }
 }
 
