@@ -130,6 +130,7 @@ fn every_backbone_folds_without_loss() {
     let chips = chips(1);
     let letters = ["a", "b", "c", "d", "e", "f", "g"];
     let designs: Vec<Design> = Design::all().collect();
+    let mut short = Vec::new();
     for (backbone, outputs) in designs.chunks(letters.len()).enumerate() {
         let name = outputs[backbone % letters.len()].to_string();
         let settings = |embedding| NetSettings { name: name.clone(), embedding, activation: Activation::Prelu, width: 1.0 };
@@ -139,12 +140,13 @@ fn every_backbone_folds_without_loss() {
         let batch = input::from_pixels(&chips.concat(), Kind::Float, Device::Cpu);
         let expected = rows(&no_grad(|| network.forward(&batch, false)));
         let found = rows(&exported(&network).graph.forward(&batch));
-        // A hundred gated layers of random weights carry a rounding far: the input's last bit is the measure.
-        let nudged = rows(&no_grad(|| network.forward(&(&batch * (1.0 + 1e-6)), false)));
-        let [folded, nudged] = [&found, &nudged].map(|rows| 1.0 - cosine(&rows[0], &expected[0]));
-        assert!(folded <= f64::max(1e-5, 10.0 * nudged), "{name}: {folded} by folding, {nudged} by a nudge");
-        println!("{name}: 1 − cosine {folded:.1e} by folding, {nudged:.1e} by one part in a million of the input");
+        let cosine = cosine(&found[0], &expected[0]);
+        println!("{name}: {cosine}");
+        if cosine < 0.99999 {
+            short.push(name);
+        }
     }
+    assert!(short.is_empty(), "{short:?}");
 }
 
 #[test]

@@ -18,8 +18,18 @@ fn noise(input: &mut [f32]) {
 }
 
 fn outputs(network: &Network) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+    outputs_of(network, noise)
+}
+
+fn outputs_of(network: &Network, fill: fn(&mut [f32])) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     let read = |outputs: &[Output]| outputs.iter().map(|o| (o.name.clone(), o.shape.clone(), o.values.clone())).collect();
-    network.run(noise, read).unwrap()
+    network.run(fill, read).unwrap()
+}
+
+/// Grey levels, as YuNet takes them: on a nearly black picture its objectness is below what tract's sigmoid resolves.
+fn noise_of_grey_levels(input: &mut [f32]) {
+    noise(input);
+    input.iter_mut().for_each(|value| *value = (*value + 1.0) * 127.5);
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
@@ -42,20 +52,19 @@ fn published_networks_are_what_tract_computes() {
         ("face_detection_yunet_2026may", [1, 3, 320, 256]),
     ] {
         let onnx = std::fs::read(models.join(format!("{name}.onnx"))).unwrap();
-        let expected = outputs(&Network::load_for(&onnx, &shape, None).unwrap());
+        let fill = if name.contains("yunet") { noise_of_grey_levels } else { noise };
+        let expected = outputs_of(&Network::load_for(&onnx, &shape, None).unwrap(), fill);
         for f32 in kernels::F32Kernels::available() {
             let network = Network::load_for(&onnx, &shape, Some(Sets { f32, ..Sets::best() })).unwrap();
             assert!(matches!(network.runtime, Runtime::Kernels { .. }), "{name}: {}", network.describe()[0]);
-            let got = outputs(&network);
+            let got = outputs_of(&network, fill);
             assert_eq!(got.len(), expected.len());
             for (got, expected) in got.iter().zip(&expected) {
                 assert_eq!((&got.0, &got.1), (&expected.0, &expected.1));
-                // YuNet's objectness of noise is below what tract's sigmoid resolves.
-                let largest = got.2.iter().zip(&expected.2).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 let cosine = cosine(&got.2, &expected.2);
-                assert!(cosine > 0.999_99 || largest < 1e-6, "{name} {} on {}: {cosine}, {largest}", got.0, f32.name);
+                assert!(cosine > 0.999_99, "{name} {} on {}: {cosine}", got.0, f32.name);
             }
-            assert_eq!(outputs(&network), got, "a second run differs");
+            assert_eq!(outputs_of(&network, fill), got, "a second run differs");
         }
     }
 }
