@@ -1,19 +1,13 @@
-//! Memory: a photo of 48 megapixels is bounded and gives the same chip as a small version of it; many frames leave nothing behind.
+//! A photo of 48 megapixels: bounded memory, and the same chip as from a small version of it.
 
-use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use image::codecs::jpeg::JpegEncoder;
-use veriface::{Chip, Frame, Landmarks, Photo, Point, Purpose, QualityPolicy, Verifier, VerifierSession, align};
-use veriface_tests::tiny_pack;
+use veriface::{Chip, Landmarks, Photo, Point, align};
 
 /// Names the file for the process whose memory is measured.
 const PHOTO: &str = "VERIFACE_TEST_PHOTO";
-
-/// Says that this is the process that runs through many frames.
-const FRAMES: &str = "VERIFACE_TEST_FRAMES";
 
 /// The same soft scene at any size.
 fn jpeg(width: u32, height: u32) -> Vec<u8> {
@@ -60,65 +54,23 @@ fn a_48_megapixel_photo_gives_the_chip_of_its_small_version_in_bounded_memory() 
 }
 
 fn peak_of_a_process_that_reads(photo: &Path) -> usize {
-    said_alone("memory::measured", PHOTO, photo, "peak ")
-}
-
-/// What a test of this file, alone in a process of its own, says after `word`.
-fn said_alone(test: &str, variable: &str, value: impl AsRef<OsStr>, word: &str) -> usize {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env(variable, value)
+        .args(["memory::measured", "--exact", "--nocapture"])
+        .env(PHOTO, photo)
         .output()
         .unwrap();
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
     let output = String::from_utf8(child.stdout).unwrap();
-    output.lines().find_map(|line| line.strip_prefix(word)).unwrap().parse().unwrap()
+    output.lines().find_map(|line| line.strip_prefix("peak ")).unwrap().parse().unwrap()
 }
 
-/// tensorflower/seetaFace6Python 53: memory grew with every picture.
-#[test]
-fn ten_thousand_frames_leave_memory_level() {
-    if cfg!(target_os = "linux") {
-        let grown = said_alone("memory::frames", FRAMES, "1", "grown by ");
-        assert!(grown <= 1 << 20, "{grown} bytes in 9,000 frames");
-    }
-}
-
-/// Run by the test above: how much more memory this process holds after 10,000 frames than after 1,000.
-#[test]
-fn frames() {
-    if std::env::var_os(FRAMES).is_none() {
-        return;
-    }
-    let verifier = Verifier::builder(tiny_pack()).quality_policy(Purpose::Verify, QualityPolicy::accept_all()).build().unwrap();
-    let mut session = VerifierSession::new(&verifier, Purpose::Verify).unwrap();
-    let mut rgb = vec![90; 96 * 96 * 3];
-    let mut after_a_thousand = 0;
-    for number in 0..10_000u32 {
-        rgb[(number % 9_000) as usize] ^= 0x1f;
-        let frame = Frame::rgb8(&rgb, 96, 96, 96 * 3).unwrap();
-        session.frame(frame, Duration::from_millis(33) * number).unwrap();
-        if number % 10 == 0 {
-            verifier.extract(frame, Purpose::Verify).unwrap();
-        }
-        if number == 1_000 {
-            after_a_thousand = held("VmRSS:");
-        }
-    }
-    println!("\ngrown by {}", held("VmRSS:").saturating_sub(after_a_thousand));
-}
-
-/// Memory of this process, in bytes, by its line in the system's account.
-fn held(line: &str) -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|one| one.starts_with(line)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
-}
-
-/// Run by the test of the photo: prints the most memory that this process ever held, once it has made a chip.
+/// Run by the test above: prints the most memory that this process ever held, once it has made a chip.
 #[test]
 fn measured() {
     let Some(path) = std::env::var_os(PHOTO) else { return };
     chip(&Photo::open(path).unwrap(), 10.0);
-    println!("\npeak {}", held("VmHWM:"));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    println!("\npeak {}", kib << 10);
 }
