@@ -150,7 +150,7 @@ fn hints_are_what_the_teachers_units_make() {
     let folder = tempfile::tempdir().expect("a folder");
     let (net, path) = (stirred(5), folder.path().join("teacher.onnx"));
     let values = teacher(&net, &path);
-    let hints = Hints::open(&path, &values).expect("a teacher");
+    let hints = Hints::open(&path, &values, Device::Cpu).expect("a teacher");
     let rgb: Vec<u8> = (0..2 * 64 * 64 * 3).map(|i| (i * 31 % 251) as u8).collect();
     let pictures = from_pixels(&rgb, 64, 64, Device::Cpu);
     let (loss, heads) = hints.loss(&net, &pictures).expect("a loss");
@@ -165,7 +165,7 @@ fn hints_are_what_the_teachers_units_make() {
     let mut wrong = values.clone();
     wrong[3] = "nowhere".into();
     for (values, says) in [(&values[1..], "27"), (&wrong[..], "nowhere")] {
-        let error = Hints::open(&path, values).expect_err("refused").to_string();
+        let error = Hints::open(&path, values, Device::Cpu).expect_err("refused").to_string();
         assert!(error.contains(says), "{error}");
     }
 }

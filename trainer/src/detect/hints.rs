@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::grid::{CLASS, OBJECT, STRIDES};
 use super::net::{DetectorNet, Maps, UNITS_BEFORE_HEADS, WHITE, join};
@@ -35,8 +35,8 @@ pub struct Hints {
 impl Hints {
     /// A teacher of YuNet's form that takes BGR from 0 to 255. `values` are its maps before ReLU: behind each unit of the stages, the
     /// laterals of strides 32, 16 and 8, and class, object, box and points of strides 8, 16 and 32.
-    pub fn open(path: &Path, values: &[String]) -> Result<Self> {
-        let teacher = OnnxNetwork::open(path, Kind::Float)?;
+    pub fn open(path: &Path, values: &[String], device: Device) -> Result<Self> {
+        let teacher = OnnxNetwork::open(path, Kind::Float, device)?;
         let known: Vec<&str> = teacher.values().collect();
         let fail = |reason: String| Err(Error::Teacher { path: path.to_path_buf(), reason });
         if let Some(name) = values.iter().find(|name| !known.contains(&name.as_str())) {
@@ -51,7 +51,7 @@ impl Hints {
     /// The sum over the units of the squared error, each as a share of the teacher's variance, and of the heads' part of it.
     pub fn loss(&self, net: &DetectorNet, pictures: &Tensor) -> Result<(Tensor, Tensor)> {
         let wanted: Vec<&str> = self.values.iter().map(String::as_str).collect();
-        let maps = self.teacher.maps(&(pictures.flip([1]) * WHITE), &wanted);
+        let maps = self.teacher.maps(&(pictures.flip([1]) * WHITE), &wanted)?;
         let values = wanted.iter().filter_map(|name| maps.get(name)).map(Tensor::shallow_clone).collect::<Vec<_>>();
         let (units, heads) = values.split_at_checked(UNITS_BEFORE_HEADS).unwrap_or_default();
         let mut targets: Vec<Tensor> = units.iter().map(Tensor::shallow_clone).collect();

@@ -182,8 +182,9 @@ impl DetectorRun {
             no_grad(|| average.variables().values_mut().zip(net.variables().values()).for_each(|(to, from)| to.copy_(from)));
         }
         let optimiser = Optimiser::new(config.optimiser(), &net.variables());
-        let hints =
-            (!config.hints.as_os_str().is_empty()).then(|| Hints::open(&config.hints, &config.hint_values)).transpose()?;
+        let hints = (!config.hints.as_os_str().is_empty())
+            .then(|| Hints::open(&config.hints, &config.hint_values, device))
+            .transpose()?;
         Ok(DetectorRun {
             hints,
             folder: folder.to_path_buf(),

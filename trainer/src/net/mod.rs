@@ -79,10 +79,16 @@ impl Network {
         }
         let head = output.build(&(variables.root() / "head"), map, settings);
         head.trace(map, &mut macs);
-        for variable in variables.variables().values_mut() {
-            channels_last(variable);
+        let network = Network { settings: settings.clone(), variables, layers: Layer::Chain(vec![trunk, head]), map, macs };
+        network.lay_out(Layout::ChannelsLast);
+        Ok(network)
+    }
+
+    /// Lays the weights of convolutions out as their maps will be; at first that is with the channels last.
+    pub fn lay_out(&self, layout: Layout) {
+        for variable in self.variables.variables().values_mut() {
+            no_grad(|| variable.set_data(&layout.of(variable)));
         }
-        Ok(Network { settings: settings.clone(), variables, layers: Layer::Chain(vec![trunk, head]), map, macs })
     }
 
     /// What it was built from.
@@ -147,9 +153,23 @@ impl Network {
     }
 }
 
-/// Lays a convolution's weights out as its inputs are.
-fn channels_last(variable: &mut Tensor) {
-    if variable.dim() == 4 {
-        no_grad(|| variable.set_data(&variable.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])));
+/// How the values of a map lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Pixel after pixel.
+    ChannelsLast,
+    /// Channel after channel.
+    Planes,
+}
+
+impl Layout {
+    /// Maps, or a convolution's weights, laid out so: the tensor itself where it is already, and where it has no four dimensions.
+    pub fn of(self, tensor: &Tensor) -> Tensor {
+        match (self, tensor.dim()) {
+            (Layout::ChannelsLast, 4) => tensor.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]),
+            (Layout::Planes, 4) => tensor.contiguous(),
+            _ => tensor.shallow_clone(),
+        }
     }
 }

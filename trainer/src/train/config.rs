@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::loss::distillation::Distillation;
 use crate::loss::strength::Strength;
 use crate::loss::{self, Beyond, LossSettings, Marginal, Range};
-use crate::net::{Activation, NetSettings};
+use crate::net::{Activation, Layout, NetSettings};
 
 /// In what numbers the network computes; weights, statistics and losses are `f32` always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +119,9 @@ pub struct Config {
     pub teacher_mirrored: bool,
     /// Where the teacher's embeddings are kept; empty: the run's folder.
     pub teacher_cache: PathBuf,
+    /// Ask the teacher at each step about the chips as they are varied, on the training's device, and keep nothing: worth it where
+    /// the teacher costs little beside the step, as on a GPU.
+    pub teacher_live: bool,
     /// Weight of 1 − cos(student, teacher).
     pub distil_direction: f64,
     /// Weight of the squared difference of cosines within the batch.
@@ -178,6 +181,8 @@ pub struct Config {
     pub ema: f64,
     /// fp32 or bf16.
     pub precision: Precision,
+    /// How maps lie in memory: channels_last is faster on a CPU; on a GPU it depends on the network.
+    pub layout: Layout,
     /// Stop after this many steps in a row whose loss or gradient is not finite.
     pub stop_after_skipped: u64,
 
@@ -251,6 +256,7 @@ impl Default for Config {
             teacher_scale: 127.5,
             teacher_mirrored: true,
             teacher_cache: PathBuf::new(),
+            teacher_live: false,
             distil_direction: 4.0,
             distil_relation: 20.0,
             hints: PathBuf::new(),
@@ -279,6 +285,7 @@ impl Default for Config {
             steps: 200_000,
             ema: 0.999,
             precision: Precision::Fp32,
+            layout: Layout::ChannelsLast,
             stop_after_skipped: 20,
             mirror: 0.5,
             jitter: 0.0,

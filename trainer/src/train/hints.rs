@@ -23,7 +23,7 @@ pub struct Hints {
 impl Hints {
     /// `values[i]` is the teacher's value behind layer `i` of the trunk, empty where there is none.
     pub fn open(path: &Path, values: &[String], forced: bool, network: &Network, kind: Kind) -> Result<Self> {
-        let teacher = OnnxNetwork::open(path, kind)?;
+        let teacher = OnnxNetwork::open(path, kind, network.device())?;
         let fail = |reason: String| Err(Error::Teacher { path: path.to_path_buf(), reason });
         let known: Vec<&str> = teacher.values().collect();
         if let Some(name) = values.iter().find(|name| !name.is_empty() && !known.contains(&name.as_str())) {
@@ -42,7 +42,7 @@ impl Hints {
     /// a layer's map has its input's shape, of the variance of what the layer adds.
     pub fn forward(&self, network: &Network, chips: &Tensor) -> Result<(Tensor, Tensor)> {
         let wanted: Vec<&str> = self.values.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-        let targets = self.teacher.maps(chips, &wanted);
+        let targets = self.teacher.maps(chips, &wanted)?;
         let mut map = chips.shallow_clone();
         let mut before = chips.shallow_clone();
         let mut loss = Tensor::zeros([], (Kind::Float, chips.device()));

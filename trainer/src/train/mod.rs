@@ -7,6 +7,7 @@ pub mod config;
 pub mod device;
 pub mod group;
 pub mod hints;
+pub mod live_teacher;
 pub mod log;
 pub mod optimiser;
 pub mod progress;

@@ -3,6 +3,7 @@
 mod outlets;
 mod share;
 mod step;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,8 +23,6 @@ use super::log::Line;
 use super::optimiser::Optimiser;
 use super::schedule::Schedule;
 use super::slim;
-use super::teacher::Teacher;
-use super::teacher_cache;
 use crate::data::balanced::Balanced;
 use crate::data::chips::ChipSet;
 use crate::data::loader::{Loader, LoaderSettings};
@@ -36,6 +35,7 @@ use crate::net::Network;
 
 use outlets::{Outlets, Window};
 pub use step::Step;
+use targets::Targets;
 
 /// Batches that may wait for the training step.
 const AHEAD: usize = 8;
@@ -58,7 +58,7 @@ pub struct Run {
     weights: BTreeMap<String, Tensor>,
     average: Option<Network>,
     identity: Option<(nn::VarStore, Box<dyn Loss>)>,
-    teacher: Option<(Distillation, Tensor)>,
+    teacher: Option<(Distillation, Targets)>,
     hints: Option<Hints>,
     optimiser: Optimiser,
     unreadable: u64,
@@ -74,7 +74,7 @@ impl Run {
         let state = State::start(config, set.fingerprint().to_owned(), set.identities());
         let run = Self::build(state, set, folder, group)?;
         if run.state.config.classes_from_teacher {
-            run.classes_from_teacher();
+            run.classes_from_teacher()?;
         }
         if !run.state.config.weights_from.as_os_str().is_empty() {
             run.weights_from(&run.state.config.weights_from)?;
@@ -110,7 +110,7 @@ impl Run {
         let mut run = Self::build(state, set, folder, group)?;
         let mut tensors = run.tensors();
         if rebuilt && let Some(classes) = tensors.remove(slim::CLASSES) {
-            run.classes_from_teacher();
+            run.classes_from_teacher()?;
             let mean = Tensor::zeros([run.state.config.embedding], (Kind::Float, Device::Cpu));
             checkpoint::load(from, &mut BTreeMap::from([(slim::MEAN.to_owned(), mean.shallow_clone())]))?;
             let far = (classes.to_device(Device::Cpu).mean_dim([0i64].as_slice(), false, Kind::Float) - mean).abs().max();
@@ -139,6 +139,7 @@ impl Run {
         tch::set_num_threads(config.threads);
         tch::manual_seed(config.seed as i64);
         let network = Network::build(&config.net(), device)?;
+        network.lay_out(config.layout);
         let mut weights = network.variables();
         let average = (config.ema > 0.0).then(|| Network::build(&config.net(), device)).transpose()?;
         if let Some(average) = &average {
@@ -153,7 +154,7 @@ impl Run {
             optimiser.sampled(slim::CLASSES);
         }
         let teacher = match config.distillation() {
-            Some(distillation) => Some((distillation, teacher_rows(config, &set, folder, &group)?)),
+            Some(distillation) => Some((distillation, Targets::open(config, &set, folder, &group, device)?)),
             None => None,
         };
         let hints = (!config.hints.as_os_str().is_empty()).then(|| hints(config, &network)).transpose()?;
@@ -210,9 +211,10 @@ impl Run {
     }
 
     /// Puts each identity's mean teacher embedding where the loss keeps its class centres.
-    fn classes_from_teacher(&self) {
-        let (Some((_, loss)), Some((_, rows))) = (&self.identity, &self.teacher) else { return };
-        let Some(classes) = loss.class_weights() else { return };
+    fn classes_from_teacher(&self) -> Result<()> {
+        let (Some((_, loss)), Some((_, targets))) = (&self.identity, &self.teacher) else { return Ok(()) };
+        let Some(classes) = loss.class_weights() else { return Ok(()) };
+        let rows = targets.of_set(&self.set)?;
         let identities: Vec<i64> = (0..self.set.len()).map(|index| i64::from(self.set.identity(index))).collect();
         no_grad(|| {
             let sums = Tensor::zeros([self.set.identities() as i64, classes.size()[1]], (Kind::Float, Device::Cpu));
@@ -221,6 +223,7 @@ impl Run {
             let own = loss::classifier::unit_rows(&sums).narrow(0, rows.start, rows.end - rows.start);
             classes.shallow_clone().copy_(&own);
         });
+        Ok(())
     }
 
     /// Puts the weights of another run's network in place, in the average too; an error if that is another network.
@@ -399,27 +402,4 @@ fn identity_loss(config: &Config, set: &ChipSet, device: Device, group: &Group) 
 
 fn hints(config: &Config, network: &Network) -> Result<Hints> {
     Hints::open(&config.hints, &config.hint_values, config.hints_forced, network, config.precision.kind())
-}
-
-/// The teacher's unit rows `[chips, embedding]`, `f16` on the CPU; computed first where they are not in the cache.
-fn teacher_rows(config: &Config, set: &ChipSet, folder: &Path, group: &Group) -> Result<Tensor> {
-    let teacher = Teacher::open(&config.teacher, config.teacher_normalisation())?;
-    if teacher.embedding() as i64 != config.embedding {
-        let reason = format!("its embeddings have length {}, the network's {}", teacher.embedding(), config.embedding);
-        return Err(Error::Teacher { path: config.teacher.clone(), reason });
-    }
-    let cache = if config.teacher_cache.as_os_str().is_empty() { folder } else { &config.teacher_cache };
-    std::fs::create_dir_all(cache).map_err(Error::file(cache))?;
-    let path = teacher_cache::path(cache, &teacher, set, config.teacher_mirrored);
-    if !group.leads() {
-        // Until the first process has filled it.
-        group.wait();
-    }
-    let cache = teacher_cache::fill(&path, &teacher, set, config.teacher_mirrored, config.threads as usize, |done, all| {
-        eprintln!("teacher: {done} of {all} chips");
-    })?;
-    if group.leads() {
-        group.wait();
-    }
-    Ok(Tensor::from_slice(&cache.rows).view([-1, cache.columns as i64]))
 }

@@ -82,7 +82,7 @@ impl Run {
         let mut first =
             if parts.len() == 1 { vec![forward(0)?] } else { no_grad(|| (0..parts.len()).map(forward).collect::<Result<_>>())? };
         let own = Tensor::cat(&first.iter().map(|(embeddings, _)| embeddings).collect::<Vec<_>>(), 0).detach();
-        let (mut step, gradient, angles) = self.loss(&own, batch);
+        let (mut step, gradient, angles) = self.loss(&own, batch)?;
         if self.hints.is_some() {
             let sum = first
                 .iter()
@@ -120,6 +120,7 @@ impl Run {
             self.set_statistics(before);
         }
         let chips = input::from_pixels(pixels, config.precision.kind(), self.device);
+        let chips = config.layout.of(&chips);
         match &self.hints {
             None => Ok((self.network.forward(&chips, true), None)),
             Some(hints) => {
@@ -139,7 +140,7 @@ impl Run {
     }
 
     /// The losses on the embeddings of the whole batch, from all processes; the gradient by this process's; the angles.
-    fn loss(&self, own: &Tensor, batch: &Batch) -> (Step, Tensor, Option<Tensor>) {
+    fn loss(&self, own: &Tensor, batch: &Batch) -> Result<(Step, Tensor, Option<Tensor>)> {
         let config = &self.state.config;
         let mut step = Step::default();
         let counts: Vec<usize> = vec![config.batch / self.group.size(); self.group.size()];
@@ -160,9 +161,8 @@ impl Run {
             value += step.identity * config.loss_weight;
             sum += term * config.loss_weight;
         }
-        if let Some((distillation, rows)) = &self.teacher {
-            let rows = rows.index_select(0, &indices);
-            let terms = distillation.forward(&embeddings, &rows.to_kind(Kind::Float).to_device(self.device));
+        if let Some((distillation, targets)) = &self.teacher {
+            let terms = distillation.forward(&embeddings, &targets.of_batch(batch, &indices, &counts, &self.group, self.device)?);
             step.direction = terms.direction.double_value(&[]);
             step.relation = terms.relation.double_value(&[]);
             value += terms.sum.double_value(&[]);
@@ -173,7 +173,7 @@ impl Run {
         let gradient = self.group.sum(embeddings.grad());
         let share = self.group.share(config.batch);
         step.loss = value;
-        (step, gradient.narrow(0, share.start as i64, share.len() as i64), angles)
+        Ok((step, gradient.narrow(0, share.start as i64, share.len() as i64), angles))
     }
 
     /// A copy of what the network keeps and no gradient moves: the running statistics.
