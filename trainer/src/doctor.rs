@@ -37,7 +37,7 @@ fn version(folder: &Path) -> Option<String> {
     let above = folder.parent()?;
     let read = |path: &str| std::fs::read_to_string(above.join(path)).ok();
     let quoted = |text: String, key: &str| {
-        let line = text.lines().find(|line| line.contains(key))?.to_owned();
+        let line = text.lines().find(|line| line.trim_start_matches("#define ").starts_with(key))?.to_owned();
         line.split(['\'', '"']).nth(1).map(str::to_owned)
     };
     let version = read("build-version")
@@ -131,7 +131,7 @@ mod tests {
         let library = ("lib/libtorch_cpu.so", "");
         let places = [
             ("build-version", "2.11.0+cpu\n"),
-            ("version.py", "from typing import Optional\n__version__ = '2.11.0+cu130'\ndebug = False\n"),
+            ("version.py", "__all__ = ['__version__', 'debug']\n__version__ = '2.11.0+cu130'\ndebug = False\n"),
             ("include/torch/version.h", "#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION \"2.11.0\"\n"),
         ];
         for place in places {

@@ -1,19 +1,20 @@
 //! From scores to the thresholds of a pack: chosen on one half of the people, measured on the other.
 
-use super::interval::{Z_95, require_measurable, wilson, wilson_at};
+use super::interval::{require_measurable, wilson};
 use super::rates::ScoreSet;
 use crate::decide::{Calibration, FalseMatchRate, Groups, ImpostorTail, OperatingPoint};
 use crate::embed::Score;
 use crate::error::{Error, ErrorCode, Result};
 
-/// How far beyond the 95 % bound the choosing half must stay. A threshold at the bound itself would fail on the other half every
-/// second time; twice as far fails about once in ten.
-const MARGIN: f64 = 2.0 * Z_95;
+/// Share of the rate within which the choosing half must stay. Pairs share people, and some people resemble many: the match rates of
+/// two halves of a thousand people differ by a twentieth at 1 in 100 and by two fifths at 1 in 10,000, which no bound over pairs
+/// knows of. A threshold at the rate itself would fail on the other half every second time.
+const SHARE: f64 = 0.5;
 
 /// Chooses a threshold for each of `rates` on `choosing` and measures it on `held_out`, scores of people of whom none is in
 /// `choosing`.
 ///
-/// The threshold is the least one whose Wilson upper bound at 2 · 1.96 standard deviations on `choosing` is within the rate.
+/// The threshold is the least one whose upper 95 % bound (Wilson) on `choosing` is within half the rate.
 /// The tail of impostor scores is that of `held_out`. Groups are not measured here.
 ///
 /// # Errors
@@ -31,7 +32,7 @@ fn operating_point(choosing: &ScoreSet, held_out: &ScoreSet, rate: FalseMatchRat
     }
     let too_few = |detail: String| Error::new(ErrorCode::TooFewComparisons, format!("the threshold at {rate}: {detail}"));
     // The bound rises with the count, so the largest count that stays within the rate is found by halving.
-    let within = |count: usize| wilson_at(MARGIN, count as u64, pairs as u64).upper <= rate.get();
+    let within = |count: usize| wilson(count as u64, pairs as u64).upper <= SHARE * rate.get();
     if !within(0) {
         return Err(too_few(format!("{pairs} impostor pairs cannot hold it with a margin even without a false match")));
     }
@@ -91,10 +92,10 @@ mod tests {
         let calibration = calibrate("even", &set(100_000), &set(50_000), &rates).unwrap();
         for (point, rate) in calibration.points().iter().zip(rates) {
             assert!(point.is_upheld() && point.fmr == rate);
-            // An even spread has its quantile at 1 − rate; the margin lies above it, and not far.
-            let quantile = 1.0 - rate.get();
+            // An even spread has its quantile at 1 − rate/2; the bound lies above it, and not far.
+            let quantile = 1.0 - 0.5 * rate.get();
             let threshold = f64::from(point.threshold.get());
-            assert!(threshold > quantile && threshold < 1.0 - 0.6 * rate.get(), "{threshold}");
+            assert!(threshold > quantile && threshold < 1.0 - 0.4 * rate.get(), "{threshold}");
             // The genuine scores fill 0.5…1 evenly.
             assert!((point.fnmr - (threshold - 0.5) / 0.5).abs() < 1e-4);
         }
@@ -108,7 +109,7 @@ mod tests {
     fn a_rate_that_the_counts_do_not_carry_is_not_published() {
         let error = calibrate("even", &set(3000), &set(100_000), &[FalseMatchRate::ONE_IN_10_000]).unwrap_err();
         assert_eq!(error.code(), ErrorCode::TooFewComparisons);
-        // 3,000 pairs pass the rule of three for 1 in 1,000, but without a margin.
+        // 3,000 pairs pass the rule of three for 1 in 1,000, but not for half of it.
         let error = calibrate("even", &set(3000), &set(100_000), &[FalseMatchRate::ONE_IN_1_000]).unwrap_err();
         assert_eq!(error.code(), ErrorCode::TooFewComparisons);
     }

@@ -6,7 +6,7 @@ use crate::decide::FalseMatchRate;
 use crate::error::{Error, ErrorCode, Result};
 
 /// The standard normal's 97.5 % quantile: what a two-sided 95 % interval reaches to.
-pub(super) const Z_95: f64 = 1.959_963_984_540_054;
+const Z_95: f64 = 1.959_963_984_540_054;
 
 /// A two-sided 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -25,7 +25,7 @@ pub fn wilson(events: u64, trials: u64) -> Interval {
 }
 
 /// As [`wilson`], reaching `z` standard deviations to either side.
-pub(super) fn wilson_at(z: f64, events: u64, trials: u64) -> Interval {
+fn wilson_at(z: f64, events: u64, trials: u64) -> Interval {
     if trials == 0 {
         return Interval { lower: 0.0, upper: 1.0 };
     }
