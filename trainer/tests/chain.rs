@@ -123,11 +123,26 @@ fn a_file_computes_what_libtorch_computes() {
     }
 }
 
+/// Gives a network the statistics that its own maps have on this batch. With others a hundred random layers amplify or forget what
+/// they are shown, and rounding decides the rest.
+fn settle(network: &Network, batch: &Tensor) {
+    let statistics = || network.variables().into_iter().filter(|(name, _)| name.contains(".running_"));
+    no_grad(|| {
+        let before: Vec<Tensor> = statistics().map(|(_, statistic)| statistic.copy()).collect();
+        network.forward(batch, true);
+        for ((_, moved), before) in statistics().zip(before) {
+            // A pass moves them a tenth of the way.
+            let reached = (&moved - before * 0.9) * 10.0;
+            moved.shallow_clone().copy_(&reached);
+        }
+    });
+}
+
 /// Every backbone, the output options in turn: the folded operators against the layers, in libtorch.
 #[test]
 #[ignore = "builds 43 networks, some of them of 168 million values: minutes and gigabytes"]
 fn every_backbone_folds_without_loss() {
-    let chips = chips(1);
+    let chips = chips(3);
     let letters = ["a", "b", "c", "d", "e", "f", "g"];
     let designs: Vec<Design> = Design::all().collect();
     let mut short = Vec::new();
@@ -138,9 +153,10 @@ fn every_backbone_folds_without_loss() {
             [512, 1024, 1536, 1664, 2688].into_iter().find(|size| Network::build(&settings(*size), Device::Cpu).is_ok());
         let network = network(&name, Activation::Prelu, 1.0, possible.expect("a length"));
         let batch = input::from_pixels(&chips.concat(), Kind::Float, Device::Cpu);
+        settle(&network, &batch);
         let expected = rows(&no_grad(|| network.forward(&batch, false)));
         let found = rows(&exported(&network).graph.forward(&batch));
-        let cosine = cosine(&found[0], &expected[0]);
+        let cosine = found.iter().zip(&expected).map(|(found, expected)| cosine(found, expected)).fold(1.0, f64::min);
         println!("{name}: {cosine}");
         if cosine < 0.99999 {
             short.push(name);
