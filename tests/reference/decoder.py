@@ -24,6 +24,7 @@ options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
 session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 name = session.get_inputs()[0].name
+batch_size = session.get_inputs()[0].shape[0] if isinstance(session.get_inputs()[0].shape[0], int) else 50
 
 
 def libjpeg(path):
@@ -36,8 +37,8 @@ def ours(path):
 
 def scores(read):
     embedding = {}
-    for start in range(0, len(pictures), 50):
-        batch = pictures[start : start + 50]
+    for start in range(0, len(pictures), batch_size):
+        batch = pictures[start : start + batch_size]
         pixels = np.stack([read(path) for path in batch]).astype(np.float32)
         output = session.run(None, {name: ((pixels - 127.5) / 128).transpose(0, 3, 1, 2)})[0]
         embedding.update(zip(batch, output / np.linalg.norm(output, axis=1, keepdims=True)))
