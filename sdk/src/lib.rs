@@ -34,7 +34,7 @@ pub use geometry::{Point, Rect, Similarity};
 #[doc(hidden)]
 pub use net::Measured;
 pub use pack::{
-    Alignment, Bytes, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance,
+    Alignment, Bytes, ColourOrder, DetectorManifest, Digest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance,
     QualityPolicies, RecogniserManifest, SelfTest,
 };
 pub use pool::Pool;

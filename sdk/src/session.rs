@@ -8,7 +8,7 @@ use crate::embed::Embedding;
 use crate::error::{Reason, Result};
 use crate::face::Face;
 use crate::frame::Frame;
-use crate::quality::Quality;
+use crate::quality::{self, Quality};
 use crate::template::{Enrolment, Template};
 use crate::track::{Found, Guidance, Look, Sighting, Track, TrackPolicy};
 use crate::verifier::{Purpose, Verifier};
@@ -46,6 +46,7 @@ pub struct VerifierSession {
     /// What each frame writes to, so that the next one takes nothing from the heap.
     faces: Vec<Face>,
     chip: Chip,
+    quality: quality::Workspace,
     spare: Option<Embedding>,
 }
 
@@ -77,7 +78,8 @@ impl VerifierSession {
     /// [`crate::ErrorCode::InvalidArgument`] when the policy's numbers are out of range.
     pub fn with_policy(verifier: &Verifier, purpose: Purpose, policy: TrackPolicy) -> Result<VerifierSession> {
         let (verifier, track) = (verifier.clone(), Track::new(policy)?);
-        Ok(VerifierSession { verifier, purpose, track, faces: Vec::new(), chip: Chip::black(), spare: None })
+        let quality = quality::Workspace::default();
+        Ok(VerifierSession { verifier, purpose, track, faces: Vec::new(), chip: Chip::black(), quality, spare: None })
     }
 
     /// Takes the next frame; `at` is its time since any fixed moment, such as the stream's beginning.
@@ -102,7 +104,7 @@ impl VerifierSession {
         if let Sighting::Seen { face, .. } = sighting {
             align_into(&frame, &face.landmarks, &mut self.chip)?;
             // Others in the picture are the track's to judge: it knows who is near.
-            let quality = Quality::measure(&frame, &face, &self.chip);
+            let quality = Quality::measure_in(&mut self.quality, &frame, &face, &self.chip);
             reasons = self.verifier.quality_policy(self.purpose).check(&quality);
             if let Some(best) = self.track.judge(&quality, &reasons) {
                 let embedding = self.verifier.embed_again(&self.chip, self.spare.take())?;

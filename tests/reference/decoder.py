@@ -2,11 +2,12 @@
 """What the JPEG decoder changes in an accuracy: the same network in onnxruntime, on libjpeg-turbo's pixels and on the SDK's.
 
     cargo run --release -p veriface --example decode -- ../shared/cfpfp decoded
-    python3 tests/reference/decoder.py ../shared/cfpfp/pairs.tsv decoded ../shared/models/mobilefacenet_y1_128d.onnx
+    python3 tests/reference/decoder.py ../shared/cfpfp/pairs.tsv decoded ../shared/models/mobilefacenet_y1_128d.onnx 128
+    python3 tests/reference/decoder.py ../shared/cfpfp/pairs.tsv decoded ../shared/models/edgeface_xs_512d.onnx 127.5
 
-The list's pictures are chips; the ten folds are its tenths. The threshold of a fold gets most of the other nine right; where several do, the
-lowest, the middle one (the SDK's rule) and the highest of them are taken in turn, and the same of a grid of scores 0.0002 apart. Needs numpy,
-onnxruntime and Pillow.
+The last number is what a pixel less 127.5 is divided by. The list's pictures are chips; the ten folds are its tenths. The threshold of a fold
+gets most of the other nine right; where several do, the lowest, the middle one (the SDK's rule) and the highest of them are taken in turn, and
+the same of a grid of scores 0.0002 apart (the reference's rule: the middle one). Needs numpy, onnxruntime and Pillow.
 """
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-listed, decoded, model = (Path(argument) for argument in sys.argv[1:])
+listed, decoded, model = (Path(argument) for argument in sys.argv[1:4])
+divisor = float(sys.argv[4])
 rows = [line.split("\t") for line in listed.read_text().splitlines() if line.strip() and not line.startswith("#")]
 pictures = sorted({path for row in rows for path in row[:2]})
 same = np.array([row[2].strip() == "1" for row in rows])
@@ -23,7 +25,8 @@ same = np.array([row[2].strip() == "1" for row in rows])
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
 session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-name = session.get_inputs()[0].name
+name, batch_size = session.get_inputs()[0].name, session.get_inputs()[0].shape[0]
+batch_size = batch_size if isinstance(batch_size, int) else 50
 
 
 def libjpeg(path):
@@ -36,10 +39,10 @@ def ours(path):
 
 def scores(read):
     embedding = {}
-    for start in range(0, len(pictures), 50):
-        batch = pictures[start : start + 50]
+    for start in range(0, len(pictures), batch_size):
+        batch = pictures[start : start + batch_size]
         pixels = np.stack([read(path) for path in batch]).astype(np.float32)
-        output = session.run(None, {name: ((pixels - 127.5) / 128).transpose(0, 3, 1, 2)})[0]
+        output = session.run(None, {name: ((pixels - 127.5) / divisor).transpose(0, 3, 1, 2)})[0]
         embedding.update(zip(batch, output / np.linalg.norm(output, axis=1, keepdims=True)))
     return np.array([embedding[a] @ embedding[b] for a, b, *_ in rows])
 

@@ -43,11 +43,19 @@ def insightface(score, same):
     return grid[np.argmax([np.mean((distance < threshold) == same) for threshold in grid])]
 
 
+def score_grid(score, same):
+    """Scores 0.0002 apart, the lower middle one of the equally good."""
+    grid = np.linspace(-1, 1, 10001)
+    right = np.array([np.sum((score.astype(np.float64) >= threshold) == same) for threshold in grid])
+    best = np.flatnonzero(right == right.max())
+    return grid[best[(len(best) - 1) // 2]]
+
+
 def folds(score, same, search):
     out = []
     for train, test in KFold(FOLDS, shuffle=False).split(score):
-        if search == "exact":
-            threshold = exact(score[train], same[train])
+        if search != "grid":
+            threshold = (exact if search == "exact" else score_grid)(score[train], same[train])
             predicted = score[test].astype(np.float64) >= threshold
         else:
             distance = insightface(score[train], same[train])
@@ -112,13 +120,16 @@ def figures(score, same, people):
         value = float(tpr[fpr <= rate + 1e-12].max())
         accepted = round(value * genuine)
         interval = proportion_confint(accepted, genuine, alpha=0.05, method="wilson")
-        tar.append({"far": rate, "tar": value, "interval": [float(v) for v in interval], "bootstrap": drawn})
+        missed = proportion_confint(genuine - accepted, genuine, alpha=0.05, method="wilson")
+        row = {"far": rate, "tar": value, "interval": [float(v) for v in interval], "bootstrap": drawn}
+        tar.append(row | {"fnmr_interval": [float(v) for v in missed]})
     return {
         "scores": [round(float(s), 6) for s in score],
         "same": [int(s) for s in same],
         "people": people.tolist(),
         "exact": folds(score, same, "exact"),
         "distance_grid": folds(score, same, "grid"),
+        "score_grid": folds(score, same, "score grid"),
         "best_threshold": float(best),
         "best_accuracy": float(np.mean((score.astype(np.float64) >= best) == same)),
         "eer": equal_error_rate(fpr, tpr),

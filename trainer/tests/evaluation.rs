@@ -155,6 +155,23 @@ fn a_checkpoints_report_is_one_page_that_needs_nothing_else() {
     assert_eq!(page.matches("<svg").count(), 3);
     let without = page::html(&evaluation, None).expect("a page");
     assert!(!without.contains("data:image") && !without.contains("a.png"), "no picture, no name");
+    assert!(!without.contains("<h3>Groups</h3>") && without.contains("failure to enrol 0.00 % ("));
+
+    // The same pairs in two groups of five impostor pairs, which show no rate.
+    let list = set.path().with_file_name("groups.tsv");
+    let text = std::fs::read_to_string(set.path()).expect("a list");
+    let rows = text.lines().enumerate().map(|(row, line)| format!("{line}\tgroup {}\n", row / 2 % 2));
+    std::fs::write(&list, rows.collect::<String>()).expect("written");
+    let set = TestSet::open(&list, None).expect("a set");
+    let rates = vec![FalseMatchRate::new(0.3).expect("a rate")];
+    let options = Options { rates, ..Options::default() };
+    let result = SetResult::measure(&plain, &set, PictureKind::Chips, &options, 0, |_| ()).expect("figures");
+    let evaluation =
+        Evaluation { model: plain.description().clone(), sets: vec![result], identification: None, created_by: "a test" };
+    let page = page::html(&evaluation, None).expect("a page");
+    assert!(page.contains("<h3>Groups</h3>") && page.contains("the threshold for 0.3 of all pairs"));
+    assert_eq!(page.matches("<tr><td>group ").count(), 2);
+    assert_eq!(page.matches("not stated (").count(), 2, "five impostor pairs cannot show 0.3");
 }
 
 #[test]

@@ -204,6 +204,22 @@ fn eval_prints_the_contract() {
     assert_eq!(["genuine", "false_non_matches", "impostor", "false_matches"].map(sum), [10, 0, 10, 0]);
     let table = place.veriface(&["eval", "--list", "pairs.tsv", "--gates", "--threshold", "0.999"]);
     assert!(String::from_utf8_lossy(&table.stdout).contains("uncertain_detection"));
+    // Two groups, of ten impostor pairs together: too few for 1 in 10, enough for no rate of a group's.
+    let pairs: String =
+        (0..10).map(|i| format!("collins.jpg\tcollins.jpg\t1\tg{0}\ncollins.jpg\tbiden.jpg\t0\tg{0}\n", i % 2)).collect();
+    std::fs::write(place.path("groups.tsv"), pairs).unwrap();
+    let arguments = ["eval", "--list", "groups.tsv", "--threshold-search", "score-grid"];
+    let report = json(&place.veriface(&[&arguments[..], &["--json"]].concat()));
+    assert_eq!(report["threshold_search"], "score_grid");
+    let rows: Vec<_> =
+        ["group", "genuine_pairs", "impostor_pairs"].map(|field| report["groups"]["measured"][1][field].clone()).into();
+    assert_eq!(rows, ["g1".into(), serde_json::json!(5), 5.into()]);
+    assert!(report["tar"].as_array().unwrap().iter().all(|at| !at["refused"].is_null() && at["fnmr"].is_null()));
+    assert_eq!(report["failure_to_enrol_rate"], 0.0);
+    let table = place.veriface(&arguments);
+    let table = String::from_utf8_lossy(&table.stdout);
+    assert!(table.contains("at FMR 1 in 10      not stated: ") && table.contains("\ng1 "), "{table}");
+    assert_eq!(code(&place.veriface(&["eval", "--list", "groups.tsv", "--threshold-search", "best"])), 8);
     std::fs::write(place.path("bad.tsv"), "collins.jpg biden.jpg 1\n").unwrap();
     assert_eq!(code(&place.veriface(&["eval", "--list", "bad.tsv"])), 8);
 }

@@ -50,7 +50,7 @@ struct Scratch {
 }
 
 impl Detector {
-    /// Prepares the network and runs it once on a blank picture, so that outputs which do not fit the head are refused now.
+    /// Prepares the network; outputs which do not fit the head are refused now.
     ///
     /// # Errors
     /// [`crate::ErrorCode::UnusableNetwork`].
@@ -69,7 +69,8 @@ impl Detector {
         let input = manifest.input;
         let (head, score_threshold) = (manifest.head, manifest.score_threshold);
         let detector = Detector { network, input, head, score_threshold, idle: Mutex::default() };
-        detector.candidates(&vec![0; input.width * input.height * 3], 0.5, &mut Vec::new())?;
+        let decode = |outputs: &[Output]| head.head().decode(outputs, input.width, input.height, 0.5, &mut Vec::new());
+        detector.network.without_a_run(decode)??;
         Ok(detector)
     }
 

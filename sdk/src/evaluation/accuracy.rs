@@ -1,5 +1,7 @@
 //! The accuracy of the LFW protocol: on each fold, at the threshold that the other folds choose.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::embed::Score;
@@ -24,6 +26,27 @@ pub enum ThresholdSearch {
     /// As insightface's `calculate_roc`: the squared Euclidean distances 0, 0.01, … 3.99, a pair being a match **below** one, and
     /// the smallest of the equally good. In scores that is a grid of 0.005.
     DistanceGrid,
+    /// The scores −1, −0.9998 … 1, and the middle one of the equally good (the lower middle of an even number). A gap between
+    /// scores counts by its width, and one that is narrower than the grid may not count at all: the rule of the figures that
+    /// `docs/accuracy.md` compares with.
+    ScoreGrid,
+}
+
+impl FromStr for ThresholdSearch {
+    type Err = Error;
+
+    /// Reads `exact`, `distance-grid` and `score-grid`.
+    fn from_str(text: &str) -> Result<ThresholdSearch> {
+        match text {
+            "exact" => Ok(ThresholdSearch::Exact),
+            "distance-grid" => Ok(ThresholdSearch::DistanceGrid),
+            "score-grid" => Ok(ThresholdSearch::ScoreGrid),
+            other => {
+                let detail = format!("`{other}` is no search for a threshold; there are exact, distance-grid and score-grid");
+                Err(Error::new(ErrorCode::InvalidArgument, detail))
+            }
+        }
+    }
 }
 
 /// One fold's result.
@@ -73,6 +96,7 @@ pub(super) fn cross_validate(scored: &[Scored], folds: usize, search: ThresholdS
             let rule = match search {
                 ThresholdSearch::Exact => Rule::Score(best_cut(others()).0),
                 ThresholdSearch::DistanceGrid => Rule::Distance(best_distance(others())),
+                ThresholdSearch::ScoreGrid => Rule::Score(best_of_grid(others())),
             };
             let right = sorted.iter().filter(|one| one.fold == fold && rule.accepts(one.score) == one.same).count();
             Ok(Fold { pairs: pairs as u64, right: right as u64, threshold: rule.as_score() })
@@ -149,7 +173,36 @@ fn best_cut<'a>(rising: impl Iterator<Item = &'a Scored> + Clone) -> (f64, usize
             cuts.push(cut);
         }
     }
-    (cuts.get((cuts.len() - 1) / 2).copied().unwrap_or(-1.0), best)
+    (middle(&cuts).unwrap_or(-1.0), best)
+}
+
+/// The middle one, the lower of two.
+fn middle(values: &[f64]) -> Option<f64> {
+    values.get(values.len().checked_sub(1)? / 2).copied()
+}
+
+/// The best threshold of the grid of scores, for scores that rise.
+fn best_of_grid<'a>(rising: impl Iterator<Item = &'a Scored> + Clone) -> f64 {
+    const STEPS: u32 = 10_000;
+    let mut right = rising.clone().filter(|one| one.same).count();
+    let (mut best, mut equally_good) = (0, Vec::new());
+    let mut rising = rising.peekable();
+    for step in 0..=STEPS {
+        let threshold = f64::from(step) * (2.0 / f64::from(STEPS)) - 1.0;
+        while let Some(one) = rising.next_if(|one| f64::from(one.score.get()) < threshold) {
+            if one.same {
+                right -= 1;
+            } else {
+                right += 1;
+            }
+        }
+        if right > best {
+            (best, equally_good) = (right, vec![threshold]);
+        } else if right == best {
+            equally_good.push(threshold);
+        }
+    }
+    middle(&equally_good).unwrap_or(-1.0)
 }
 
 /// The best squared distance of insightface's grid.
@@ -197,6 +250,17 @@ mod tests {
     }
 
     #[test]
+    fn a_gap_between_two_steps_is_seen_by_the_exact_search_alone() {
+        // Equally good, five of six: 0.30001…0.30005, into which no step falls, and 0.4…0.5.
+        let pairs = [(0.2, false), (0.30001, false), (0.30005, true), (0.4, false), (0.5, true), (0.6, true)];
+        let rising = ascending(&scored(&pairs));
+        let (exact, right) = best_cut(rising.iter());
+        assert!(right == 5 && (exact - 0.30003).abs() < 1e-6, "{right} at {exact}");
+        // The steps 0.4002 … 0.5, of which the middle one is 0.45.
+        assert!((best_of_grid(rising.iter()) - 0.45).abs() < 1e-9);
+    }
+
+    #[test]
     fn equal_scores_are_never_parted() {
         let (threshold, right) = best_threshold(&scored(&[(0.5, true), (0.5, false), (0.5, true)]));
         assert_eq!((threshold, right), (-1.0, 2.0 / 3.0));
@@ -235,6 +299,19 @@ mod tests {
                 }
             }
             prop_assert_eq!(best_distance(scored.iter()), best.1);
+        }
+
+        #[test]
+        fn the_grid_of_scores_is_searched_as_by_trying_every_step(
+            pairs in proptest::collection::vec((-1f32..=1.0, any::<bool>()), 1..60),
+        ) {
+            let scored = ascending(&scored(&pairs));
+            let right = |t: f64| scored.iter().filter(|one| (f64::from(one.score.get()) >= t) == one.same).count();
+            let grid: Vec<f64> = (0..=10_000).map(|step| f64::from(step) * 0.0002 - 1.0).collect();
+            let best = grid.iter().map(|&t| right(t)).max().unwrap();
+            let equally_good: Vec<f64> = grid.into_iter().filter(|&t| right(t) == best).collect();
+            let threshold = best_of_grid(scored.iter());
+            prop_assert_eq!(threshold, equally_good[(equally_good.len() - 1) / 2]);
         }
     }
 }

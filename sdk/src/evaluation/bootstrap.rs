@@ -162,6 +162,22 @@ mod tests {
     }
 
     #[test]
+    fn people_who_fail_alike_give_the_binomials_interval() {
+        // 400 people of five genuine pairs, one in ten of whom never matches: a draw of 400 has Binomial(400, 0.1) of them. All
+        // impostor pairs score alike, so that every draw has one threshold. scipy: binom.ppf([0.025, 0.975], 400, 0.1) = 29, 52.
+        let genuine =
+            (0..400).flat_map(|person| (0..5).map(move |_| pair(if person < 40 { 0.1 } else { 0.9 }, true, person, person)));
+        let impostor = (0..400).map(|person| pair(0.5, false, person, (person + 1) % 400));
+        let pairs: Vec<Drawn> = genuine.chain(impostor).collect();
+        let rate = [FalseMatchRate::new(0.1).unwrap()];
+        let interval = Bootstrap { replicates: 4000, seed: 5 }.true_acceptance(&pairs, 400, &rate)[0];
+        // A quantile of 4,000 draws scatters by √(0.025·0.975/4000) = 0.0025 in probability: one person more or less.
+        for (ours, people) in [(interval.lower, 52.0), (interval.upper, 29.0)] {
+            assert!((400.0 * (1.0 - ours) - people).abs() <= 1.0, "{interval:?}");
+        }
+    }
+
+    #[test]
     fn nothing_to_draw_from_says_nothing() {
         let rate = [FalseMatchRate::ONE_IN_100];
         let whole = Interval { lower: 0.0, upper: 1.0 };

@@ -43,8 +43,12 @@ pub struct TrueAcceptance {
     pub tar_interval: Interval,
     /// Its 95 % interval by bootstrap; none when it was not asked for.
     pub tar_bootstrap: Option<Interval>,
-    /// 1 − TAR.
+    /// The false non-match rate, 1 − TAR.
     pub fnmr: f64,
+    /// Its 95 % interval (Wilson).
+    pub fnmr_interval: Interval,
+    /// Its 95 % interval by bootstrap; none when it was not asked for.
+    pub fnmr_bootstrap: Option<Interval>,
     /// The threshold, as a score.
     pub threshold: f64,
     /// How many impostor pairs match at it.
@@ -77,11 +81,14 @@ pub struct GroupRow {
     pub group: String,
     /// The threshold: that of the lowest rate which the whole list carries, or the best threshold when it carries none.
     pub threshold: f64,
+    /// The rate that the threshold keeps on the whole list; none when it is the best threshold.
+    pub far: Option<FalseMatchRate>,
     /// Impostor pairs of the group that have a score.
     pub impostor_pairs: u64,
     /// How many of them match.
     pub false_matches: u64,
-    /// The group's false-match rate; none without impostor pairs.
+    /// The group's false-match rate; none when its impostor pairs are too few to show `far` (see
+    /// [`super::least_measurable_rate`]) or there are none. The interval says what they do show.
     pub fmr: Option<f64>,
     /// Its 95 % interval (Wilson).
     pub fmr_interval: Interval,
@@ -109,6 +116,10 @@ pub struct Report {
     pub pictures: usize,
     /// How many of them gave no template.
     pub failure_to_enrol: usize,
+    /// The same as a share of the pictures (ISO/IEC 19795-1: the failure-to-enrol rate).
+    pub failure_to_enrol_rate: f64,
+    /// Its 95 % interval (Wilson).
+    pub failure_to_enrol_interval: Interval,
     /// The mean of the folds' accuracies over the pairs used.
     pub accuracy: f64,
     /// The standard deviation of the folds' accuracies, as a population.
@@ -197,14 +208,17 @@ pub fn evaluate_scores(list: &PairList, scores: &[Option<Score>], failure_to_enr
     let validation = cross_validate(&scored, list.folds(), options.search)?;
     let (best_threshold, best_accuracy) = best_threshold(&scored);
     let (bootstrap_unit, tar) = true_acceptance(list, scores, &set, options);
-    let group_threshold = tar.iter().filter_map(measured).min_by(|a, b| a.far.get().total_cmp(&b.far.get()));
-    let group_threshold = group_threshold.map_or(best_threshold, |at| at.threshold);
+    let lowest = tar.iter().filter_map(measured).min_by(|a, b| a.far.get().total_cmp(&b.far.get()));
+    let (group_threshold, far) = lowest.map_or((best_threshold, None), |at| (at.threshold, Some(at.far)));
+    let pictures = list.pictures().len();
 
     Ok(Report {
         pairs: pairs.len(),
         used: scored.len(),
-        pictures: list.pictures().len(),
+        pictures,
         failure_to_enrol,
+        failure_to_enrol_rate: failure_to_enrol as f64 / pictures.max(1) as f64,
+        failure_to_enrol_interval: wilson(failure_to_enrol as u64, pictures as u64),
         accuracy: validation.mean,
         accuracy_std: validation.std,
         accuracy_standard_error: validation.standard_error,
@@ -222,7 +236,7 @@ pub fn evaluate_scores(list: &PairList, scores: &[Option<Score>], failure_to_enr
         det: trade_off(&set),
         bootstrap_unit,
         bootstrap: options.bootstrap,
-        groups: group_table(list, scores, group_threshold),
+        groups: group_table(list, scores, group_threshold, far),
     })
 }
 
@@ -280,12 +294,15 @@ fn true_acceptance(
         let genuine_pairs = set.genuine().len() as u64;
         let accepted = genuine_pairs - set.false_non_matches(threshold);
         let false_matches = set.false_matches(threshold);
+        let tar_bootstrap = intervals.as_ref().and_then(|(_, intervals)| intervals.get(place).copied());
         AtRate::Measured(TrueAcceptance {
             far,
             tar: accepted as f64 / genuine_pairs as f64,
             tar_interval: wilson(accepted, genuine_pairs),
-            tar_bootstrap: intervals.as_ref().and_then(|(_, intervals)| intervals.get(place).copied()),
+            tar_bootstrap,
             fnmr: set.rates(threshold).fnmr,
+            fnmr_interval: wilson(genuine_pairs - accepted, genuine_pairs),
+            fnmr_bootstrap: tar_bootstrap.map(|of| Interval { lower: 1.0 - of.upper, upper: 1.0 - of.lower }),
             threshold,
             false_matches,
             fmr_interval: wilson(false_matches, set.impostor().len() as u64),
@@ -305,7 +322,7 @@ fn trade_off(set: &ScoreSet) -> Vec<ErrorRates> {
         .collect()
 }
 
-fn group_table(list: &PairList, scores: &[Option<Score>], threshold: f64) -> GroupTable {
+fn group_table(list: &PairList, scores: &[Option<Score>], threshold: f64, far: Option<FalseMatchRate>) -> GroupTable {
     if list.groups().is_empty() {
         return GroupTable::NotMeasured;
     }
@@ -317,13 +334,15 @@ fn group_table(list: &PairList, scores: &[Option<Score>], threshold: f64) -> Gro
         };
         let ((impostor_pairs, false_matches), (genuine_pairs, matched)) = (of(false), of(true));
         let false_non_matches = genuine_pairs - matched;
+        let carried = far.is_none_or(|far| require_measurable(far, impostor_pairs).is_ok());
         let share = |events: u64, trials: u64| (trials > 0).then(|| events as f64 / trials as f64);
         GroupRow {
             group: name.clone(),
             threshold,
+            far,
             impostor_pairs,
             false_matches,
-            fmr: share(false_matches, impostor_pairs),
+            fmr: share(false_matches, impostor_pairs).filter(|_| carried),
             fmr_interval: wilson(false_matches, impostor_pairs),
             genuine_pairs,
             false_non_matches,
@@ -358,6 +377,7 @@ mod tests {
         people: Vec<(u32, u32)>,
         exact: GoldenFolds,
         distance_grid: GoldenFolds,
+        score_grid: GoldenFolds,
         best_threshold: f64,
         best_accuracy: f64,
         eer: f64,
@@ -378,6 +398,7 @@ mod tests {
         far: f64,
         tar: f64,
         interval: (f64, f64),
+        fnmr_interval: (f64, f64),
         bootstrap: (f64, f64),
     }
 
@@ -410,7 +431,12 @@ mod tests {
             let text: String = case.same.iter().zip(&case.people).enumerate().map(line).collect();
             let list = PairList::tab_separated(&text).unwrap();
             let scores: Vec<Option<Score>> = case.scores.into_iter().map(Some).collect();
-            for (search, folds) in [(ThresholdSearch::Exact, case.exact), (ThresholdSearch::DistanceGrid, case.distance_grid)] {
+            let searches = [
+                (ThresholdSearch::Exact, case.exact),
+                (ThresholdSearch::DistanceGrid, case.distance_grid),
+                (ThresholdSearch::ScoreGrid, case.score_grid),
+            ];
+            for (search, folds) in searches {
                 let options = Options { search, rates: golden.rates.clone(), bootstrap: Some(golden.bootstrap) };
                 let report = evaluate_scores(&list, &scores, 0, &options).unwrap();
                 all_close(&report.folds, &folds.folds);
@@ -433,6 +459,11 @@ mod tests {
                     let drawn = at.tar_bootstrap.unwrap();
                     close(drawn.lower, golden.bootstrap.0);
                     close(drawn.upper, golden.bootstrap.1);
+                    close(at.fnmr_interval.lower, golden.fnmr_interval.0);
+                    close(at.fnmr_interval.upper, golden.fnmr_interval.1);
+                    let drawn = at.fnmr_bootstrap.unwrap();
+                    close(drawn.lower, 1.0 - golden.bootstrap.1);
+                    close(drawn.upper, 1.0 - golden.bootstrap.0);
                 }
                 assert_eq!(report.tar.len(), case.tar.len());
             }
@@ -454,6 +485,10 @@ mod tests {
         scores[5] = None;
         let report = evaluate_scores(&list, &scores, 3, &Options::default()).unwrap();
         assert_eq!((report.pairs, report.used, report.pictures, report.failure_to_enrol), (40, 38, 80, 3));
+        // statsmodels' proportion_confint(3, 80, method="wilson").
+        close(report.failure_to_enrol_rate, 0.0375);
+        close(report.failure_to_enrol_interval.lower, 0.01283456);
+        close(report.failure_to_enrol_interval.upper, 0.10454720);
         assert_eq!((report.accuracy, report.accuracy_std), (1.0, 0.0));
         // Folds 1 and 2 have four pairs, of which one each failed.
         close(report.accuracy_failures_wrong, 0.95);
@@ -491,12 +526,24 @@ mod tests {
         let (list, mut scores) = parted(true);
         // Of g1 (pairs 2, 3, 6, 7 …) two impostors score as genuine pairs do.
         (scores[2], scores[6]) = (scores[1], scores[1]);
-        let options = Options { rates: vec![FalseMatchRate::new(0.2).unwrap()], ..Options::default() };
-        let report = evaluate_scores(&list, &scores, 0, &options).unwrap();
-        let GroupTable::Measured(rows) = &report.groups else { panic!("no groups") };
-        let found: Vec<_> =
-            rows.iter().map(|row| (row.group.as_str(), row.impostor_pairs, row.false_matches, row.fnmr)).collect();
-        assert_eq!(found, [("g0", 10, 0, Some(0.0)), ("g1", 10, 2, Some(0.0))]);
+        let rows = |rate: f64| {
+            let options = Options { rates: vec![FalseMatchRate::new(rate).unwrap()], ..Options::default() };
+            let report = evaluate_scores(&list, &scores, 0, &options).unwrap();
+            let GroupTable::Measured(rows) = report.groups else { panic!("no groups") };
+            rows
+        };
+        // At half, 30 % and more of whose impostors a group of ten can show, both false matches are g1's.
+        let found: Vec<_> = rows(0.5)
+            .iter()
+            .map(|row| (row.group.clone(), row.impostor_pairs, row.fmr, row.fnmr, row.far.map(FalseMatchRate::get)))
+            .collect();
+        let expected = [("g0", Some(0.0)), ("g1", Some(0.2))];
+        assert_eq!(found, expected.map(|(group, fmr)| (group.into(), 10, fmr, Some(0.0), Some(0.5))));
+        // 20 impostor pairs carry 0.2 and ten do not: the count and its interval remain, the rate goes.
+        let found: Vec<_> = rows(0.2).iter().map(|row| (row.false_matches, row.fmr, row.fmr_interval.upper)).collect();
+        assert_eq!(found.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>(), [(0, None), (2, None)]);
+        // statsmodels' proportion_confint(2, 10, method="wilson").
+        close(found[1].2, 0.50983752);
     }
 
     #[test]

@@ -5,12 +5,17 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::mapped::Mapped;
 use crate::error::{Error, ErrorCode, Result};
 
 /// Parts of a pack begin at multiples of this in the file, and in memory: a cache line, which the kernels ask of their weights.
 pub(super) const ALIGNMENT: usize = 64;
 
-/// Bytes that nobody changes, cheap to clone: of the program itself, or of one piece of memory that all clones and parts share.
+/// From here on a part of a file is mapped; less is read, since a mapping has pages and a place in the system's tables.
+const MAPPED_FROM: usize = 64 << 10;
+
+/// Bytes that nobody changes, cheap to clone: of the program itself, or of one piece of memory or of a mapped file that all clones and parts
+/// share.
 #[derive(Clone)]
 pub struct Bytes {
     held: Held,
@@ -21,28 +26,18 @@ pub struct Bytes {
 enum Held {
     Program(&'static [u8]),
     Memory(Arc<Vec<u8>>),
+    File(Arc<Mapped>),
 }
 
 impl Bytes {
-    /// Memory that begins at a multiple of 64 and that `fill` has written.
-    fn filled<E>(length: usize, fill: impl FnOnce(&mut [u8]) -> std::result::Result<(), E>) -> std::result::Result<Bytes, E> {
+    /// A copy that begins at a multiple of 64.
+    pub(crate) fn copied(bytes: &[u8]) -> Bytes {
+        let length = bytes.len();
         let mut memory = vec![0; length + ALIGNMENT];
         // Never more than 63, except where an allocator will not tell: then it is only slower.
         let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        fill(&mut memory[start..start + length])?;
-        Ok(Bytes { held: Held::Memory(Arc::new(memory)), range: start..start + length })
-    }
-
-    /// A copy that begins at a multiple of 64.
-    pub(crate) fn copied(bytes: &[u8]) -> Bytes {
-        let copy = |to: &mut [u8]| {
-            to.copy_from_slice(bytes);
-            Ok::<(), std::convert::Infallible>(())
-        };
-        match Bytes::filled(bytes.len(), copy) {
-            Ok(bytes) => bytes,
-            Err(never) => match never {},
-        }
+        memory[start..start + length].copy_from_slice(bytes);
+        Bytes { held: Held::Memory(Arc::new(memory)), range: start..start + length }
     }
 
     /// A part of these bytes, not copied; `None` when it leaves them.
@@ -59,6 +54,7 @@ impl Deref for Bytes {
         let all = match &self.held {
             Held::Program(bytes) => bytes,
             Held::Memory(bytes) => &bytes[..],
+            Held::File(bytes) => &bytes[..],
         };
         &all[self.range.clone()]
     }
@@ -103,7 +99,8 @@ impl Source {
         }
     }
 
-    /// A range that lies inside, which the caller has checked.
+    /// A range that lies inside, which the caller has checked. Of a file, a long one is mapped, by itself: the system fills in what lies
+    /// around a page that is touched, and nobody wants the neighbours.
     pub(super) fn bytes(&self, range: Range<u64>) -> Result<Bytes> {
         let outside = || Error::new(ErrorCode::TruncatedPack, format!("bytes {range:?} of {}", self.len()));
         let length = range.end.checked_sub(range.start).filter(|_| range.end <= self.len()).ok_or_else(outside)?;
@@ -112,11 +109,18 @@ impl Source {
             Source::Memory(bytes) => bytes.part(start..start + length).ok_or_else(outside),
             Source::File(file, _) => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                let read = |to: &mut [u8]| {
+                if length >= MAPPED_FROM
+                    && let Ok(mapped) = Mapped::new(&file, range.start, length)
+                {
+                    return Ok(Bytes { range: 0..length, held: Held::File(Arc::new(mapped)) });
+                }
+                let mut read = || {
+                    let mut bytes = vec![0; length];
                     file.seek(SeekFrom::Start(range.start))?;
-                    file.read_exact(to)
+                    file.read_exact(&mut bytes).map(|()| bytes)
                 };
-                Bytes::filled(length, read).map_err(|e| Error::new(ErrorCode::CannotRead, e.to_string()))
+                let bytes = read().map_err(|e| Error::new(ErrorCode::CannotRead, e.to_string()))?;
+                Ok(Bytes::copied(&bytes))
             }
         }
     }

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::bytes::{ALIGNMENT, Bytes, Source};
+use super::digest::Digest;
 use crate::error::{Error, ErrorCode, Result};
 
 const MAGIC: &[u8; 4] = b"VFPK";
-const VERSION: u32 = 1;
+/// Of a file whose parts are all hashed by SHA-256, and of one with parts by BLAKE3.
+const VERSIONS: [u32; 2] = [1, 2];
 const HEADER: usize = 64;
 const ENTRY: usize = 128;
 /// The most bytes of a part's name.
@@ -66,7 +68,7 @@ pub struct Part {
     /// What it holds.
     pub kind: PartKind,
     held: Held,
-    sha256: [u8; 32],
+    digest: Digest,
 }
 
 #[derive(Clone)]
@@ -80,7 +82,9 @@ impl Part {
     /// A part with these bytes.
     pub fn new(name: impl Into<String>, kind: PartKind, bytes: impl Into<Bytes>) -> Part {
         let bytes = bytes.into();
-        Part { name: name.into(), kind, sha256: Sha256::digest(&bytes[..]).into(), held: Held::Here(bytes) }
+        // A prepared part is made anew from its ONNX part, whose SHA-256 is what anybody compares; it is hashed at every start.
+        let digest = if kind == PartKind::Prepared { Digest::blake3(&bytes) } else { Digest::sha256(&bytes) };
+        Part { name: name.into(), kind, held: Held::Here(bytes), digest }
     }
 
     /// The bytes. An ONNX part beside which a prepared one stands is left in the pack's file until somebody asks for it, and hashed then.
@@ -92,7 +96,7 @@ impl Part {
             Held::Here(bytes) => Ok(bytes.clone()),
             Held::There(source, range) => {
                 let bytes = source.bytes(range.clone())?;
-                check_hash(&format!("part {:?}", self.name), &self.sha256, Sha256::new().chain_update(&bytes[..]))?;
+                check_hash(&format!("part {:?}", self.name), &self.digest, &self.digest.again(&bytes))?;
                 Ok(bytes)
             }
         }
@@ -106,15 +110,15 @@ impl Part {
         }
     }
 
-    /// The SHA-256 of the bytes.
-    pub fn sha256(&self) -> [u8; 32] {
-        self.sha256
+    /// What its bytes hash to: BLAKE3 for a prepared part, SHA-256 for every other.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 }
 
 impl PartialEq for Part {
     fn eq(&self, other: &Part) -> bool {
-        (&self.name, self.kind, self.sha256) == (&other.name, other.kind, other.sha256)
+        (&self.name, self.kind, self.digest) == (&other.name, other.kind, other.digest)
     }
 }
 
@@ -140,17 +144,18 @@ pub(super) fn write(manifest: &[u8], parts: &[Part]) -> Result<Vec<u8>> {
         name[..length].copy_from_slice(&part.name.as_bytes()[..length]);
         table.extend_from_slice(&name);
         table.extend_from_slice(&part.kind.number().to_le_bytes());
-        table.extend_from_slice(&[0; 4]);
+        table.extend_from_slice(&part.digest.number().to_le_bytes());
         table.extend_from_slice(&(offset as u64).to_le_bytes());
         table.extend_from_slice(&(part.size() as u64).to_le_bytes());
-        table.extend_from_slice(&part.sha256());
+        table.extend_from_slice(part.digest.as_bytes());
         offset = align(offset + part.size());
     }
     let file_length = offset;
 
     let mut head = Vec::with_capacity(32);
     head.extend_from_slice(MAGIC);
-    head.extend_from_slice(&VERSION.to_le_bytes());
+    let version = VERSIONS[usize::from(parts.iter().any(|part| matches!(part.digest, Digest::Blake3(_))))];
+    head.extend_from_slice(&version.to_le_bytes());
     head.extend_from_slice(&(file_length as u64).to_le_bytes());
     head.extend_from_slice(&(manifest.len() as u64).to_le_bytes());
     head.extend_from_slice(&(parts.len() as u32).to_le_bytes());
@@ -174,7 +179,7 @@ struct Entry {
     name: String,
     kind: PartKind,
     range: Range<u64>,
-    sha256: [u8; 32],
+    digest: Digest,
 }
 
 /// The manifest and the parts, every hash checked; of a file, all but those of ONNX parts that are left there.
@@ -186,8 +191,9 @@ pub(super) fn read(source: &Source) -> Result<(Vec<u8>, Vec<Part>)> {
         return Err(Error::new(ErrorCode::NotAPack, "it does not begin with VFPK"));
     }
     let version = u32_at(&header, 4).ok_or_else(|| truncated("less than a header"))?;
-    if version != VERSION {
-        return Err(Error::new(ErrorCode::UnknownPackVersion, format!("version {version}, this SDK reads {VERSION}")));
+    if !VERSIONS.contains(&version) {
+        let detail = format!("version {version}, this SDK reads {} and {}", VERSIONS[0], VERSIONS[1]);
+        return Err(Error::new(ErrorCode::UnknownPackVersion, detail));
     }
     if header.len() < HEADER {
         return Err(truncated("less than a header"));
@@ -212,16 +218,17 @@ pub(super) fn read(source: &Source) -> Result<(Vec<u8>, Vec<Part>)> {
         return Err(truncated("less than its table and manifest"));
     }
     let described = source.bytes(HEADER as u64..manifest_end)?;
-    let found = Sha256::new().chain_update(&header[..32]).chain_update(&described[..]);
-    check_hash("header, table and manifest", &header[32..], found)?;
+    let stated = header.get(32..).and_then(|hash| hash.first_chunk()).copied().unwrap_or_default();
+    let found = Sha256::new().chain_update(&header[..32]).chain_update(&described[..]).finalize();
+    check_hash("header, table and manifest", &Digest::Sha256(stated), &Digest::Sha256(found.into()))?;
     let (table, manifest) = described.split_at(table_length);
-    let entries: Vec<Entry> = table.chunks_exact(ENTRY).map(entry).collect::<Result<_>>()?;
+    let entries: Vec<Entry> = table.chunks_exact(ENTRY).map(|bytes| entry(bytes, version)).collect::<Result<_>>()?;
 
     // Parts lie in the table's order, each at the next multiple of 64, with nothing but zeros between: one description, one file.
     let align = |n: u64| n.next_multiple_of(ALIGNMENT as u64);
     let mut parts = Vec::with_capacity(entries.len());
     let mut end = manifest_end;
-    for Entry { name, kind, range, sha256 } in &entries {
+    for Entry { name, kind, range, digest } in &entries {
         if range.end > length {
             return Err(truncated(&format!("part {name:?} ends beyond")));
         }
@@ -229,15 +236,14 @@ pub(super) fn read(source: &Source) -> Result<(Vec<u8>, Vec<Part>)> {
             return Err(Error::new(ErrorCode::AlteredPack, format!("what lies before part {name:?}")));
         }
         end = range.end;
-        let part = |held| Part { name: name.clone(), kind: *kind, held, sha256: *sha256 };
         let prepared = || entries.iter().any(|other| other.kind == PartKind::Prepared && other.name == prepared_name(name));
-        if matches!(source, Source::File(..)) && *kind == PartKind::Onnx && prepared() {
-            parts.push(part(Held::There(source.clone(), range.clone())));
-        } else {
-            let bytes = source.bytes(range.clone())?;
-            check_hash(&format!("part {name:?}"), sha256, Sha256::new().chain_update(&bytes[..]))?;
-            parts.push(part(Held::Here(bytes)));
+        let left = matches!(source, Source::File(..)) && *kind == PartKind::Onnx && prepared();
+        let held = Held::There(source.clone(), range.clone());
+        let mut part = Part { name: name.clone(), kind: *kind, held, digest: *digest };
+        if !left {
+            part.held = Held::Here(part.bytes()?);
         }
+        parts.push(part);
     }
     if length != align(end) || source.bytes(end..length)?.iter().any(|b| *b != 0) {
         return Err(Error::new(ErrorCode::AlteredPack, "what lies behind the last part"));
@@ -245,7 +251,7 @@ pub(super) fn read(source: &Source) -> Result<(Vec<u8>, Vec<Part>)> {
     Ok((manifest.to_vec(), parts))
 }
 
-fn entry(entry: &[u8]) -> Result<Entry> {
+fn entry(entry: &[u8], version: u32) -> Result<Entry> {
     let name_bytes = entry.get(..NAME).unwrap_or_default();
     let name_end = name_bytes.iter().position(|b| *b == 0).unwrap_or(NAME);
     let name = std::str::from_utf8(&name_bytes[..name_end])
@@ -255,17 +261,24 @@ fn entry(entry: &[u8]) -> Result<Entry> {
     let (start, length) = (u64_at(entry, 80).unwrap_or(0), u64_at(entry, 88).unwrap_or(0));
     let end = start.checked_add(length).filter(|end| usize::try_from(*end).is_ok());
     let end = end.ok_or_else(|| Error::new(ErrorCode::PackTooLarge, format!("part {name:?}")))?;
-    let sha256 = entry.get(96..).and_then(|hash| hash.first_chunk()).copied().unwrap_or_default();
-    Ok(Entry { name, kind, range: start..end, sha256 })
+    let hash: [u8; 32] = entry.get(96..).and_then(|hash| hash.first_chunk()).copied().unwrap_or_default();
+    let digest = match (u32_at(entry, 76).unwrap_or(0), kind, version) {
+        (0, ..) => Digest::Sha256(hash),
+        (1, PartKind::Prepared, 2) => Digest::Blake3(hash),
+        (number, ..) => {
+            let detail = format!("part {name:?} of {kind:?} has a hash of kind {number}");
+            return Err(Error::new(ErrorCode::AlteredPack, detail));
+        }
+    };
+    Ok(Entry { name, kind, range: start..end, digest })
 }
 
-fn check_hash(what: &str, expected: &[u8], found: Sha256) -> Result<()> {
-    let found = found.finalize();
-    if found[..] == *expected {
+fn check_hash(what: &str, expected: &Digest, found: &Digest) -> Result<()> {
+    if found == expected {
         return Ok(());
     }
-    let hex = |bytes: &[u8]| bytes.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>();
-    let detail = format!("{what}: expected SHA-256 {}…, found {}…", hex(expected), hex(&found));
+    let hex = |digest: &Digest| digest.to_string().chars().take(16).collect::<String>();
+    let detail = format!("{what}: expected {} {}…, found {}…", expected.name(), hex(expected), hex(found));
     Err(Error::new(ErrorCode::AlteredPack, detail))
 }
 
@@ -345,7 +358,7 @@ mod tests {
             code(&altered)
         };
         assert_eq!(with(0, b"PK\x03\x04"), Some(ErrorCode::NotAPack));
-        assert_eq!(with(4, &2u32.to_le_bytes()), Some(ErrorCode::UnknownPackVersion));
+        assert_eq!(with(4, &3u32.to_le_bytes()), Some(ErrorCode::UnknownPackVersion));
         assert_eq!(with(8, &u64::MAX.to_le_bytes()), Some(ErrorCode::TruncatedPack));
         assert_eq!(with(16, &u64::MAX.to_le_bytes()), Some(ErrorCode::PackTooLarge));
         assert_eq!(with(24, &u32::MAX.to_le_bytes()), Some(ErrorCode::PackTooLarge));
@@ -353,6 +366,39 @@ mod tests {
         let mut longer = bytes.clone();
         longer.push(0);
         assert_eq!(code(&longer), Some(ErrorCode::AlteredPack));
+    }
+
+    /// The bytes of a file whose header and table hash as they should, whatever stands in them.
+    fn rehashed(mut bytes: Vec<u8>, described: usize) -> Vec<u8> {
+        let hash = Sha256::new().chain_update(&bytes[..32]).chain_update(&bytes[HEADER..HEADER + described]).finalize();
+        bytes[32..64].copy_from_slice(&hash);
+        bytes
+    }
+
+    #[test]
+    fn only_prepared_parts_of_version_2_are_hashed_by_blake3() {
+        let parts = [Part::new("a.prepared", PartKind::Prepared, vec![9; 300]), Part::new("a", PartKind::Text, vec![5; 9])];
+        let bytes = write(b"{}", &parts).unwrap();
+        assert_eq!((bytes[4], bytes[HEADER + 76], bytes[HEADER + ENTRY + 76]), (2, 1, 0));
+        assert_eq!(bytes[HEADER + 96..HEADER + 128], *blake3::hash(&[9; 300]).as_bytes());
+        assert_eq!(read(&bytes).unwrap().1, parts);
+        let table = 2 * ENTRY + 2;
+        let with = |at: usize, value: u8| {
+            let mut altered = bytes.clone();
+            altered[at] = value;
+            code(&rehashed(altered, table))
+        };
+        // The same file as version 1, whose parts are hashed by SHA-256 alone.
+        assert_eq!(with(4, 1), Some(ErrorCode::AlteredPack));
+        for (at, value) in [(HEADER + 76, 0), (HEADER + 76, 2), (HEADER + ENTRY + 76, 1), (bytes.len() - 128, 6)] {
+            assert_eq!(with(at, value), Some(ErrorCode::AlteredPack), "{at}");
+        }
+        // A prepared part of a file of before: SHA-256, and it stays so when the file is written again.
+        let mut old = parts.to_vec();
+        old[0].digest = Digest::sha256(&[9; 300]);
+        let bytes = write(b"{}", &old).unwrap();
+        assert_eq!((bytes[4], bytes[HEADER + 76]), (1, 0));
+        assert_eq!(write(b"{}", &read(&bytes).unwrap().1).unwrap(), bytes);
     }
 
     #[test]
@@ -366,7 +412,7 @@ mod tests {
             super::read(&Source::file(file, 1 << 20).unwrap()).unwrap().1
         };
         let parts = open(&bytes);
-        assert_eq!((parts[0].bytes().unwrap().to_vec(), parts[0].size(), parts[0].sha256()), (vec![7; 100], 100, onnx.sha256()));
+        assert_eq!((parts[0].bytes().unwrap().to_vec(), parts[0].size(), parts[0].digest()), (vec![7; 100], 100, onnx.digest()));
         assert_eq!(write(b"{}", &parts).unwrap(), bytes);
         let at = bytes.windows(8).position(|b| b == [7; 8]).unwrap();
         bytes[at] = 6;

@@ -1,16 +1,18 @@
 //! The pack: one file with the networks, what they are fed, what their scores mean, and a test that they compute it.
 //!
-//! `docs/pack-format.md` describes the bytes. A pack is opened whole or not at all: every part is hashed before any is used.
+//! `docs/pack-format.md` describes the bytes. A pack is opened whole or not at all: every part is hashed before it is used.
 
 mod bytes;
 mod container;
+mod digest;
 mod embedded;
 mod manifest;
+mod mapped;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::embed::ModelId;
 use crate::error::{Error, ErrorCode, Result};
@@ -19,6 +21,7 @@ use crate::replace::replace_file;
 pub use bytes::Bytes;
 use bytes::Source;
 pub use container::{Part, PartKind};
+pub use digest::Digest;
 pub use manifest::{
     Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Provenance, QualityPolicies, RecogniserManifest,
     SelfTest,
@@ -43,6 +46,10 @@ impl std::fmt::Debug for Pack {
 
 impl Pack {
     /// Opens a pack file of up to 512 MiB.
+    ///
+    /// The file is mapped, not read: it must not be changed where it lies while the pack or anything made of it lives. Replace it by rename,
+    /// as [`Pack::save`] does, and the old one stays whole for whoever holds it; overwriting it in place gives wrong scores, and cutting it
+    /// short ends the process. Where nobody can promise that, read the file and take [`Pack::from_bytes`].
     ///
     /// # Errors
     /// [`ErrorCode::CannotRead`], or one of the pack's own: see [`Pack::from_bytes`]. Each names the file.
@@ -152,7 +159,7 @@ impl Pack {
     pub(crate) fn prepared(&self, name: &str) -> Result<Option<(Bytes, [u8; 32])>> {
         let prepared = self.part(&container::prepared_name(name)).filter(|part| part.kind == PartKind::Prepared);
         let Some((prepared, onnx)) = prepared.zip(self.part(name)) else { return Ok(None) };
-        Ok(Some((prepared.bytes()?, onnx.sha256())))
+        Ok(Some((prepared.bytes()?, *onnx.digest().as_bytes())))
     }
 
     /// The pack with these prepared forms of ONNX parts, and no others.
@@ -185,8 +192,8 @@ fn model_id(manifest: &Manifest, detector: &Part, recogniser: &Part) -> ModelId 
     });
     let mut hash = Sha256::new();
     hash.update(b"veriface model id\0");
-    hash.update(detector.sha256());
-    hash.update(recogniser.sha256());
+    hash.update(detector.digest().as_bytes());
+    hash.update(recogniser.digest().as_bytes());
     hash.update(preprocessing.to_string().as_bytes());
     ModelId::from_bytes(hash.finalize().into())
 }

@@ -40,6 +40,14 @@ pub struct Quality {
     pub detection_score: DetectionScore,
 }
 
+/// The memory that measuring takes, for the next face: a session's frames take none from the heap.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    luma: Plane,
+    values: Vec<f32>,
+    filtered: [Plane; 3],
+}
+
 /// The part of the chip that shows the face whatever the hair and the background: columns and rows.
 const FACE_COLUMNS: std::ops::Range<usize> = 24..88;
 
@@ -50,14 +58,21 @@ impl Quality {
     ///
     /// Brightness is BT.601 luma over columns 24…87 and rows 36…99 of the chip, what lies outside the frame left out.
     pub fn measure(frame: &Frame<'_>, face: &Face, chip: &Chip) -> Quality {
-        let luma = face_luma(frame, &face.landmarks, chip);
-        let mut values: Vec<f32> = luma.values.iter().flatten().copied().collect();
-        values.sort_by(f32::total_cmp);
+        Quality::measure_in(&mut Workspace::default(), frame, face, chip)
+    }
+
+    /// As [`Quality::measure`], in memory of earlier calls.
+    pub(crate) fn measure_in(workspace: &mut Workspace, frame: &Frame<'_>, face: &Face, chip: &Chip) -> Quality {
+        let Workspace { luma, values, filtered } = workspace;
+        face_luma(luma, frame, &face.landmarks, chip);
+        values.clear();
+        values.extend(luma.values.iter().flatten());
+        values.sort_unstable_by(f32::total_cmp);
         let percentile = |part: f32| values.get((part * values.len() as f32) as usize).copied().unwrap_or(0.0);
         let count = values.len().max(1) as f32;
         Quality {
             eye_distance: face.landmarks.eye_distance(),
-            sharpness: sharpness(&luma),
+            sharpness: sharpness(luma, filtered),
             exposure: values.iter().sum::<f32>() / count,
             dynamic_range: percentile(0.95) - percentile(0.05),
             pose: Pose::of(&face.landmarks),
@@ -96,7 +111,7 @@ impl fmt::Display for Quality {
 }
 
 /// The face's brightness, BT.601 luma.
-fn face_luma(frame: &Frame<'_>, landmarks: &Landmarks, chip: &Chip) -> Plane {
+fn face_luma(luma: &mut Plane, frame: &Frame<'_>, landmarks: &Landmarks, chip: &Chip) {
     let to_frame = AlignmentTemplate::ARCFACE.similarity(landmarks).ok().and_then(|map| map.inverse());
     let (right, bottom) = (frame.width() as f32 - 1.0, frame.height() as f32 - 1.0);
     let in_frame = |x: usize, y: usize| {
@@ -106,11 +121,11 @@ fn face_luma(frame: &Frame<'_>, landmarks: &Landmarks, chip: &Chip) -> Plane {
         })
     };
     let pixels = chip.rgb().as_chunks::<3>().0;
-    Plane::new(FACE_COLUMNS.len(), FACE_ROWS.len(), |x, y| {
+    luma.fill(FACE_COLUMNS.len(), FACE_ROWS.len(), |x, y| {
         let (x, y) = (FACE_COLUMNS.start + x as usize, FACE_ROWS.start + y as usize);
         let [r, g, b] = pixels.get(y * Chip::SIZE + x)?.map(f32::from);
         in_frame(x, y).then_some(0.299 * r + 0.587 * g + 0.114 * b)
-    })
+    });
 }
 
 fn cut_off(frame: &Frame<'_>, face: &Rect) -> f32 {

@@ -5,8 +5,14 @@
 /// The energy of the second derivative at the chip's resolution, over that at half of it, both after a 3 × 3 binomial filter against
 /// noise; the least over four directions, so that motion blur, which spares one, counts. A ratio of two octaves does not depend on
 /// contrast or light, and detail that the chip cannot have, because the face was small and is enlarged, is missing in it alike.
-pub(super) fn sharpness(luma: &Plane) -> f32 {
-    let (fine, coarse) = (directional_energy(&luma.smoothed()), directional_energy(&luma.halved().smoothed()));
+///
+/// The other planes are what it works in.
+pub(super) fn sharpness(luma: &Plane, [halved, rows, smooth]: &mut [Plane; 3]) -> f32 {
+    luma.smooth(rows, smooth);
+    let fine = directional_energy(smooth);
+    luma.halve(halved);
+    halved.smooth(rows, smooth);
+    let coarse = directional_energy(smooth);
     let ratio = |(fine, coarse): (f32, f32)| if coarse > 0.0 { fine / coarse } else { 0.0 };
     fine.into_iter().zip(coarse).map(ratio).fold(f32::INFINITY, f32::min)
 }
@@ -30,6 +36,7 @@ fn directional_energy(plane: &Plane) -> [f32; 4] {
 }
 
 /// Brightness, row by row; `None` where the chip shows what lies outside the frame.
+#[derive(Debug, Default)]
 pub(super) struct Plane {
     width: usize,
     height: usize,
@@ -37,9 +44,12 @@ pub(super) struct Plane {
 }
 
 impl Plane {
-    pub(super) fn new(width: usize, height: usize, value: impl Fn(isize, isize) -> Option<f32>) -> Plane {
+    /// Becomes the plane of these values, in the memory that it has.
+    pub(super) fn fill(&mut self, width: usize, height: usize, value: impl Fn(isize, isize) -> Option<f32>) {
+        (self.width, self.height) = (width, height);
+        self.values.clear();
         let positions = (0..height as isize).flat_map(|y| (0..width as isize).map(move |x| (x, y)));
-        Plane { width, height, values: positions.map(|(x, y)| value(x, y)).collect() }
+        self.values.extend(positions.map(|(x, y)| value(x, y)));
     }
 
     fn at(&self, x: isize, y: isize) -> Option<f32> {
@@ -52,18 +62,18 @@ impl Plane {
         weights.iter().map(|(dx, dy, weight)| Some(weight * self.at(x + dx, y + dy)?)).sum()
     }
 
-    /// Filtered by (1 2 1)/4 both ways.
-    fn smoothed(&self) -> Plane {
+    /// Filtered by (1 2 1)/4 both ways, the first of them in `rows`.
+    fn smooth(&self, rows: &mut Plane, smooth: &mut Plane) {
         let line = [(-1, 0.25), (0, 0.5), (1, 0.25)];
         let across = line.map(|(at, weight)| (at, 0, weight));
         let down = line.map(|(at, weight)| (0, at, weight));
-        let rows = Plane::new(self.width, self.height, |x, y| self.around(x, y, &across));
-        Plane::new(self.width, self.height, |x, y| rows.around(x, y, &down))
+        rows.fill(self.width, self.height, |x, y| self.around(x, y, &across));
+        smooth.fill(self.width, self.height, |x, y| rows.around(x, y, &down));
     }
 
     /// The means of blocks of 2 × 2.
-    fn halved(&self) -> Plane {
+    fn halve(&self, halved: &mut Plane) {
         let block = [(0, 0, 0.25), (1, 0, 0.25), (0, 1, 0.25), (1, 1, 0.25)];
-        Plane::new(self.width / 2, self.height / 2, |x, y| self.around(2 * x, 2 * y, &block))
+        halved.fill(self.width / 2, self.height / 2, |x, y| self.around(2 * x, 2 * y, &block));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tch::Tensor;
-use veriface::evaluation::{AtRate, Options};
+use veriface::evaluation::{AtRate, GroupTable, Options, ThresholdSearch};
 use veriface::{Chip, FalseMatchRate, Pack, Purpose, QualityPolicy, Verifier};
 
 use crate::data::test_set::TestSet;
@@ -12,7 +12,7 @@ use crate::eval::embed::PictureKind;
 use crate::eval::faces::Faces;
 use crate::eval::identification::{Identification, Verification, identify};
 use crate::eval::model::Model;
-use crate::eval::page;
+use crate::eval::page::{self, interval, percent};
 use crate::eval::report::{self, Evaluation, SetResult};
 use crate::train::device;
 use crate::train::teacher::Normalisation;
@@ -25,7 +25,7 @@ use crate::train::teacher::Normalisation;
 pub struct Arguments {
     /// A run's folder or .safetensors, an .onnx with input [1, 3, 112, 112] RGB, or a .vfpack
     model: PathBuf,
-    /// LFW's pairs.txt, a list of `path TAB path TAB 1|0` in ten folds, AgeDB-30's list, CFP's …/Protocol/Split/FP, or insightface's
+    /// LFW's pairs.txt, a list of `path TAB path TAB 1|0 [TAB group]` in ten folds, AgeDB-30's list, CFP's …/Protocol/Split/FP, or insightface's
     /// NAME.bin; several are possible
     #[arg(long = "pairs", value_name = "LIST", required_unless_present_any = ["probes", "megaface"])]
     pairs: Vec<PathBuf>,
@@ -41,6 +41,9 @@ pub struct Arguments {
     /// Do not, even if the pack says so
     #[arg(long)]
     no_mirror: bool,
+    /// How nine folds choose the tenth's threshold: exact, score-grid (steps of 0.0002) or distance-grid (insightface's)
+    #[arg(long, value_name = "RULE", default_value = "exact")]
+    threshold_search: ThresholdSearch,
     /// What an ONNX file wants subtracted from each byte
     #[arg(long, default_value_t = 127.5)]
     mean: f32,
@@ -94,12 +97,13 @@ fn evaluate(arguments: &Arguments) -> Result<()> {
 
     let mut sets = Vec::new();
     let mut results = Vec::new();
+    let options = Options { search: arguments.threshold_search, ..Options::default() };
     for list in &arguments.pairs {
         let set = TestSet::open(list, arguments.pictures.as_deref())?;
         let bar = super::progress("pictures");
         bar.set_length(set.list().pictures().len() as u64);
         let at = |done: usize| bar.set_position(done as u64);
-        let result = SetResult::measure(&model, &set, kind, &Options::default(), arguments.worst, at)?;
+        let result = SetResult::measure(&model, &set, kind, &options, arguments.worst, at)?;
         bar.finish_and_clear();
         print_set(&result);
         sets.push(set);
@@ -187,15 +191,30 @@ fn print_set(result: &SetResult) {
     );
     for at in &report.tar {
         match at {
-            AtRate::Measured(at) => println!(
-                "  TAR at FAR {}: {:.2} % (95 %: {:.2} … {:.2}), threshold {:.4}",
-                at.far,
-                100.0 * at.tar,
-                100.0 * at.tar_interval.lower,
-                100.0 * at.tar_interval.upper,
-                at.threshold
-            ),
-            AtRate::Refused { far, refused, .. } => println!("  TAR at FAR {far} not stated: {refused}"),
+            AtRate::Measured(at) => {
+                let drawn = at.fnmr_bootstrap.map_or(String::new(), |of| format!("; drawn {}", interval(of.lower, of.upper)));
+                println!(
+                    "  FNMR at FMR {}: {} (95 %: {}{drawn}), threshold {:.4}, TAR {}",
+                    at.far,
+                    percent(at.fnmr),
+                    interval(at.fnmr_interval.lower, at.fnmr_interval.upper),
+                    at.threshold,
+                    percent(at.tar)
+                );
+            }
+            AtRate::Refused { far, refused, .. } => println!("  FNMR at FMR {far} not stated: {refused}"),
+        }
+    }
+    if let GroupTable::Measured(rows) = &report.groups {
+        for row in rows {
+            println!(
+                "  {}: FNMR {} of {} genuine pairs, FMR {} of {} impostor pairs",
+                row.group,
+                page::rate(row.fnmr, row.fnmr_interval),
+                row.genuine_pairs,
+                page::rate(row.fmr, row.fmr_interval),
+                row.impostor_pairs
+            );
         }
     }
 }

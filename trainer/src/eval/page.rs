@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use veriface::Chip;
-use veriface::evaluation::AtRate;
+use veriface::evaluation::{AtRate, GroupRow, GroupTable, Interval};
 
 use super::identification::{Identification, Verification};
 use super::report::{Evaluation, SetResult};
@@ -96,7 +96,7 @@ fn section(page: &mut String, index: usize, set: &SetResult, pictures: Option<Pa
     let _ = writeln!(
         page,
         "<section><h2>{}</h2><p class=\"big\">{} <span class=\"note\">± {:.2} over {} folds, each at the threshold that the others choose\
-         </span></p><p class=\"note\">{} pairs of {} {}; {} pairs have a score, {} pictures gave no embedding{}. Standard error of the \
+         </span></p><p class=\"note\">{} pairs of {} {}; {} pairs have a score, {} pictures gave no embedding{}: failure to enrol {}. Standard error of the \
          mean {:.2}. The threshold that is best for all pairs is {:.4}: a description, not a setting.</p>",
         escape(&set.name),
         percent(report.accuracy),
@@ -108,24 +108,27 @@ fn section(page: &mut String, index: usize, set: &SetResult, pictures: Option<Pa
         report.used,
         report.failure_to_enrol,
         failures(set),
+        rate(Some(report.failure_to_enrol_rate), report.failure_to_enrol_interval),
         100.0 * report.accuracy_standard_error,
         report.best_threshold
     );
     page.push_str(
-        "<table><tr><th>false-acceptance rate</th><th class=\"n\">true-acceptance rate</th><th>95 % interval, pairs</th>",
+        "<table><tr><th>false-match rate</th><th class=\"n\">true-acceptance rate</th><th class=\"n\">false non-match rate</th>\
+         <th>95 % interval, pairs</th>",
     );
     let unit = report.bootstrap_unit.unwrap_or("not drawn");
     let _ = write!(page, "<th>bootstrap by {unit}</th><th class=\"n\">threshold</th><th class=\"n\">false matches</th></tr>");
     for at in &report.tar {
         match at {
             AtRate::Measured(at) => {
-                let drawn = at.tar_bootstrap.map_or("–".into(), |drawn| interval(drawn.lower, drawn.upper));
+                let drawn = at.fnmr_bootstrap.map_or("–".into(), |drawn| interval(drawn.lower, drawn.upper));
                 let _ = write!(
                     page,
-                    "<tr><td>{}</td><td class=\"n\">{}</td><td>{}</td><td>{drawn}</td><td class=\"n\">{:.4}</td><td class=\"n\">{} of {}</td></tr>",
+                    "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td>{drawn}</td><td class=\"n\">{:.4}</td><td class=\"n\">{} of {}</td></tr>",
                     at.far,
                     percent(at.tar),
-                    interval(at.tar_interval.lower, at.tar_interval.upper),
+                    percent(at.fnmr),
+                    interval(at.fnmr_interval.lower, at.fnmr_interval.upper),
                     at.threshold,
                     at.false_matches,
                     report.impostor_pairs
@@ -133,18 +136,45 @@ fn section(page: &mut String, index: usize, set: &SetResult, pictures: Option<Pa
             }
             AtRate::Refused { far, refused, .. } => {
                 let _ =
-                    write!(page, "<tr><td>{far}</td><td colspan=\"5\" class=\"note\">not stated: {}</td></tr>", escape(refused));
+                    write!(page, "<tr><td>{far}</td><td colspan=\"6\" class=\"note\">not stated: {}</td></tr>", escape(refused));
             }
         }
     }
     let named = [(set.name.as_str(), &set.scores)];
     let charts = [rates::roc(&named).svg()?, rates::det(&named).svg()?, scores::chart(&set.histogram).svg()?];
-    let _ = write!(page, "</table>\n<div class=\"charts\"><div>{}</div></div>\n", charts.join("</div><div>"));
+    page.push_str("</table>\n");
+    if let GroupTable::Measured(rows) = &report.groups {
+        group_table(page, rows);
+    }
+    let _ = write!(page, "<div class=\"charts\"><div>{}</div></div>\n", charts.join("</div><div>"));
     let show = |pair: usize| pictures.and_then(|pictures| pictures(index, pair));
     worst_pairs(page, "Two people, the highest scores", "a false match", &set.worst.impostor, &show)?;
     worst_pairs(page, "One person, the lowest scores", "a false non-match", &set.worst.genuine, &show)?;
     page.push_str("</section>\n");
     Ok(())
+}
+
+fn group_table(page: &mut String, rows: &[GroupRow]) {
+    let kept = rows.first().and_then(|row| row.far).map_or("the best threshold".into(), |far| format!("the threshold for {far}"));
+    let _ = write!(
+        page,
+        "<h3>Groups</h3><p class=\"note\">At {kept} of all pairs, {:.4}. Intervals by Wilson. A rate is left out where a group has too \
+         few impostor pairs to show it.</p><table><tr><th>group</th><th class=\"n\">genuine pairs</th><th>false non-match rate</th>\
+         <th class=\"n\">impostor pairs</th><th>false-match rate</th></tr>",
+        rows.first().map_or(0.0, |row| row.threshold)
+    );
+    for row in rows {
+        let _ = write!(
+            page,
+            "<tr><td>{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+            escape(&row.group),
+            row.genuine_pairs,
+            rate(row.fnmr, row.fnmr_interval),
+            row.impostor_pairs,
+            rate(row.fmr, row.fmr_interval)
+        );
+    }
+    page.push_str("</table>\n");
 }
 
 fn failures(set: &SetResult) -> String {
@@ -220,6 +250,11 @@ fn data_uri(chip: &Chip) -> Result<String> {
 
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
+}
+
+/// A rate with its interval, or the interval alone where the rate is not stated.
+pub(crate) fn rate(share: Option<f64>, Interval { lower, upper }: Interval) -> String {
+    format!("{} ({})", share.map_or("not stated".into(), percent), interval(lower, upper))
 }
 
 pub(crate) fn interval(lower: f64, upper: f64) -> String {

@@ -1,4 +1,4 @@
-use veriface::Result;
+use veriface::{Digest, Result};
 
 use crate::setup::{FaceRule, Setup};
 use crate::{Outcome, print_line};
@@ -17,7 +17,12 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
         let parts: Vec<_> = pack
             .parts()
             .iter()
-            .map(|part| serde_json::json!({ "name": part.name, "kind": format!("{:?}", part.kind), "bytes": part.size(), "sha256": hex(&part.sha256()) }))
+            .map(|part| {
+                let digest = part.digest();
+                let hash = if let Digest::Sha256(_) = digest { "sha256" } else { "blake3" };
+                let kind = format!("{:?}", part.kind);
+                serde_json::json!({ "name": part.name, "kind": kind, "bytes": part.size(), hash: digest.to_string() })
+            })
             .collect();
         let plan = if args.plan { Some(setup.lenient_verifier(FaceRule::Largest)?.network_plans()) } else { None };
         print_line(serde_json::json!({ "model": pack.model_id().hex(), "manifest": manifest, "parts": parts, "plan": plan }))?;
@@ -57,8 +62,4 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
         }
     }
     Ok(Outcome::Done)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

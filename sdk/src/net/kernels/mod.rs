@@ -1,4 +1,4 @@
-//! The arithmetic: blocks of sixteen channels, in f32 and in int8, for each instruction set. The one room with `unsafe`.
+//! The arithmetic: blocks of sixteen channels, in f32 and in int8, for each instruction set. Beside `pack/mapped` the one room with `unsafe`.
 //!
 //! A set of kernels has two functions for each kind of number. A **tile** is some neighbouring output pixels of one row times some
 //! blocks of output channels of a dense convolution; it stays in registers until it is finished with bias, activation, residual and, in

@@ -1,10 +1,11 @@
 mod gates;
+mod table;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use veriface::evaluation::{AtRate, Options, PairList, Report, evaluate};
+use veriface::evaluation::{Options, PairList, ThresholdSearch, evaluate};
 use veriface::{Chip, Embedding, Error, ErrorCode, FaceChoice, Photo, Purpose, Quality, QualityPolicy, Result, Verifier};
 
 use crate::setup::Setup;
@@ -15,7 +16,7 @@ pub struct Args {
     /// LFW's pairs.txt: pictures are NAME/NAME_0001.jpg under --photos
     #[arg(long, value_name = "FILE", required_unless_present = "list")]
     pairs: Option<PathBuf>,
-    /// A list of pairs, one a line: path, tab, path, tab, 1 for the same person or 0
+    /// A list of pairs, one a line: path, tab, path, tab, 1 for the same person or 0; a further tab and name tell groups apart
     #[arg(long, value_name = "FILE", conflicts_with = "pairs")]
     list: Option<PathBuf>,
     /// The folder that the list's paths start from; by default the list's own
@@ -27,6 +28,9 @@ pub struct Args {
     /// Add the mirrored chip's output to each embedding, whatever the pack says
     #[arg(long)]
     mirror: bool,
+    /// How nine folds choose the tenth's threshold: exact, score-grid (steps of 0.0002) or distance-grid (insightface's)
+    #[arg(long, value_name = "RULE", default_value = "exact")]
+    threshold_search: ThresholdSearch,
     /// Refuse faces that the pack's policy for verification refuses; they count as failures to enrol
     #[arg(long, conflicts_with = "aligned")]
     quality: bool,
@@ -49,7 +53,7 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
     let verifier = verifier(setup, args)?;
 
     let Extracted { embeddings, qualities, failures } = extract_all(&verifier, args, folder, &list);
-    let report = evaluate(&list, &embeddings, &Options::default())?;
+    let report = evaluate(&list, &embeddings, &Options { search: args.threshold_search, ..Options::default() })?;
     let gates = match args.gates {
         true => Some(gates::measure(&verifier, args.threshold, &list, &qualities, &embeddings, &report)?),
         false => None,
@@ -64,7 +68,7 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
         }
         print_line(object)?;
     } else {
-        print(&report, &failures)?;
+        table::print(&report, &failures)?;
         gates.map_or(Ok(()), |gates| gates::print(&gates))?;
     }
     Ok(Outcome::Done)
@@ -120,41 +124,4 @@ fn extract_all(verifier: &Verifier, args: &Args, folder: &Path, list: &PairList)
     };
     let (embeddings, qualities) = results.into_iter().map(split).unzip();
     Extracted { embeddings, qualities, failures }
-}
-
-fn print(report: &Report, failures: &BTreeMap<String, usize>) -> Result<()> {
-    let percent = |share: f64| format!("{:.3} %", share * 100.0);
-    print_line(format_args!(
-        "accuracy  {} ± {:.3} over {} folds (threshold chosen on the others)",
-        percent(report.accuracy),
-        report.accuracy_std * 100.0,
-        report.folds.len()
-    ))?;
-    print_line(format_args!(
-        "pairs     {} of {} used; {} of {} pictures failed to enrol",
-        report.used, report.pairs, report.failure_to_enrol, report.pictures
-    ))?;
-    for (error, count) in failures {
-        print_line(format_args!("            {count} × {error}"))?;
-    }
-    if report.used < report.pairs {
-        print_line(format_args!("          {} when a failed pair counts as wrong", percent(report.accuracy_failures_wrong)))?;
-    }
-    print_line(format_args!("best threshold {:.3}, equal error rate {}", report.best_threshold, percent(report.eer)))?;
-    for at in &report.tar {
-        match at {
-            AtRate::Measured(at) => print_line(format_args!(
-                "TAR at FAR {:<12} {}  (95 %: {} … {})  threshold {:.3}",
-                at.far.to_string(),
-                percent(at.tar),
-                percent(at.tar_interval.lower),
-                percent(at.tar_interval.upper),
-                at.threshold
-            ))?,
-            AtRate::Refused { far, refused, .. } => {
-                print_line(format_args!("TAR at FAR {far:<12} not stated: {refused}", far = far.to_string()))?
-            }
-        }
-    }
-    Ok(())
 }
