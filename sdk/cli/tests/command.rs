@@ -241,6 +241,37 @@ fn pack_make_writes_a_pack_that_tests_itself() {
 }
 
 #[test]
+fn packs_are_signed_and_verified() {
+    let place = Place::new();
+    let made = place.veriface(&["pack", "key", "-o", "maker.key", "--json"]);
+    let public = json(&made)["public"].as_str().unwrap().to_string();
+    assert_eq!((code(&made), public.len()), (0, 64));
+    assert_eq!(std::fs::read_to_string(place.path("maker.key.pub")).unwrap().trim(), public);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(place.path("maker.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // A key is never replaced.
+    assert_eq!(code(&place.veriface(&["pack", "key", "-o", "maker.key"])), 8);
+
+    let verify = |key: &str| place.veriface(&["pack", "verify", "tiny.vfpack", "--key", key]);
+    let unsigned = verify(&public);
+    assert!(code(&unsigned) == 4 && String::from_utf8_lossy(&unsigned.stderr).contains("E412"));
+    assert_eq!(code(&place.veriface(&["pack", "sign", "tiny.vfpack", "--key", "maker.key"])), 0);
+    assert_eq!(code(&verify(&public)), 0);
+    let other = verify("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    assert!(code(&other) == 4 && String::from_utf8_lossy(&other.stderr).contains("E413"));
+    assert_eq!(code(&verify("no key")), 8);
+
+    // Every command that opens a pack takes the key.
+    let info = json(&place.veriface(&["info", "--json", "--pack-key", &public]));
+    assert_eq!(info["signed_by"], public.as_str());
+    let other = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    assert_eq!(code(&place.veriface(&["info", "--pack-key", other])), 4);
+}
+
+#[test]
 fn completions_and_manual_pages_are_made() {
     let place = Place::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
