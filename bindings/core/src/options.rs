@@ -73,3 +73,23 @@ pub fn purpose(number: i32) -> Result<Purpose> {
         other => Err(Error::new(ErrorCode::InvalidArgument, format!("a purpose is 0 (enrol) or 1 (verify), not {other}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use veriface::PackSigningKey;
+
+    use super::*;
+
+    #[test]
+    fn a_pack_key_is_asked_of_bytes_and_not_of_the_built_in_pack() {
+        let key = PackSigningKey::from_bytes(&[7; 32]);
+        let options = Options { pack_key: Some(key.public()), ..Options::default() };
+        let code = |source: PackSource<'_>| options.verifier(source).err().map(|error| error.code());
+        let pack = Pack::embedded().unwrap();
+        assert_eq!(code(PackSource::Embedded), None);
+        assert_eq!(code(PackSource::Bytes(&pack.to_bytes().unwrap())), Some(ErrorCode::UnsignedPack));
+        assert_eq!(code(PackSource::Bytes(&pack.signed(&key).to_bytes().unwrap())), None);
+        let other = pack.signed(&PackSigningKey::from_bytes(&[8; 32])).to_bytes().unwrap();
+        assert_eq!(code(PackSource::Bytes(&other)), Some(ErrorCode::WrongPackKey));
+    }
+}
