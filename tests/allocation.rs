@@ -1,8 +1,6 @@
 //! A network on our own kernels takes no memory from the heap once it has run, nor does a camera frame on its way through the rooms;
 //! many frames leave nothing behind.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 
 use veriface::{
@@ -10,64 +8,16 @@ use veriface::{
 };
 use veriface_tests::{fixture, here, shared, tiny_pack};
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    /// Bytes that this thread took and has not given back.
-    static HELD: Cell<isize> = const { Cell::new(0) };
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn count() {
-    // A thread that is ending has no counter any more.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-fn hold(more: isize) {
-    let _ = HELD.try_with(|held| held.set(held.get() + more));
-}
-
-// SAFETY: the system's allocator does all of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        hold(layout.size() as isize);
-        // SAFETY: the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        hold(-(layout.size() as isize));
-        // SAFETY: the caller's.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        hold(layout.size() as isize);
-        // SAFETY: the caller's.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        hold(size as isize - layout.size() as isize);
-        // SAFETY: the caller's.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
+use crate::heap;
 
 fn allocations_of_the_second_run(onnx: &[u8], side: usize) -> usize {
     let network = Measured::load(onnx, &[1, 3, side, side]).unwrap();
     let run = || network.run(|input| input.fill(0.25), |_| ()).unwrap();
     run();
-    let before = ALLOCATIONS.get();
+    let before = heap::allocations();
     run();
     run();
-    ALLOCATIONS.get() - before
+    heap::allocations() - before
 }
 
 #[test]
@@ -84,9 +34,9 @@ fn a_second_run_allocates_nothing() {
 }
 
 fn allocations<T>(work: impl FnOnce() -> T) -> (usize, T) {
-    let before = ALLOCATIONS.get();
+    let before = heap::allocations();
     let made = work();
-    (ALLOCATIONS.get() - before, made)
+    (heap::allocations() - before, made)
 }
 
 /// A portrait as a camera's memory, NV21 of the full range.
@@ -157,8 +107,8 @@ fn ten_thousand_frames_leave_nothing_behind() {
             verifier.extract(frame, Purpose::Verify).unwrap();
         }
         if number == 1_000 {
-            after_a_thousand = HELD.get();
+            after_a_thousand = heap::held();
         }
     }
-    assert_eq!(HELD.get() - after_a_thousand, 0, "bytes in 9,000 frames");
+    assert_eq!(heap::held() - after_a_thousand, 0, "bytes in 9,000 frames");
 }

@@ -1,6 +1,6 @@
 //! The pack that comes with the crate, on the portraits that come with the project: nothing else is needed.
 
-use veriface::{Chip, Error, ErrorCode, FalseMatchRate, Pack, Part, PartKind, Verifier};
+use veriface::{Chip, Error, ErrorCode, FalseMatchRate, Pack, Part, PartKind, Trust, Verifier};
 use veriface_tests::fixture;
 
 fn verify(a: &str, b: &str) -> Result<bool, Error> {
@@ -58,7 +58,7 @@ fn prepared_networks_are_used_checked_and_done_without() {
     let path = folder.path().join("finished.vfpack");
     finished.save(&path).unwrap();
     let expected = plain.embed(&chip).unwrap();
-    let opened = Verifier::from_pack(Pack::open(&path).unwrap()).unwrap();
+    let opened = Verifier::from_pack(Pack::open(&path, Trust::Unsigned).unwrap()).unwrap();
     assert_eq!(opened.embed(&chip).unwrap(), expected);
     assert_eq!(opened.detect(&fixture("biden.jpg")).unwrap(), plain.detect(&fixture("biden.jpg")).unwrap());
     // Finished again, from the file, it is the same file.

@@ -1,5 +1,8 @@
 //! What the tests share: where data lies, and packs made of the reference models.
 
+pub mod mutate;
+pub mod targets;
+
 use std::path::{Path, PathBuf};
 
 use veriface::{Manifest, Pack, Part, PartKind, Photo};

@@ -6,7 +6,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, RgbImage};
 use veriface::{
     Chip, ErrorCode, FaceChoice, Frame, Guidance, Landmarks, Orientation, Pack, Photo, Plane, Point, Purpose, QualityPolicy,
-    Rotation, Score, Verifier, VerifierSession, Which, YuvMatrix, YuvRange,
+    Rotation, Score, Trust, Verifier, VerifierSession, Which, YuvMatrix, YuvRange,
 };
 use veriface_tests::{cosine, fixture, here, reference_pack, shared, tiny_pack};
 
@@ -307,7 +307,7 @@ fn a_damaged_pack_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.vfpack");
     let refused = |words: &[&str]| {
-        let error = Pack::open(&path).unwrap_err();
+        let error = Pack::open(&path, Trust::Unsigned).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("mine.vfpack") && words.iter().all(|word| text.contains(word)), "{text}");
         error.code()

@@ -8,7 +8,7 @@
 
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
-use veriface::{Face, FaceChoice, Frame, Pack, Photo, Point, Purpose, QualityPolicy, Result, Search, Verifier};
+use veriface::{Face, FaceChoice, Frame, Pack, Photo, Point, Purpose, QualityPolicy, Result, Search, Trust, Verifier};
 
 const HEIGHTS: [f32; 3] = [50.0, 90.0, 150.0];
 const LEANS: [f32; 4] = [0.0, 15.0, 30.0, 45.0];
@@ -16,7 +16,7 @@ const LEANS: [f32; 4] = [0.0, 15.0, 30.0, 45.0];
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [pack, folder] = &arguments[..] else { panic!("usage: second_look PACK FOLDER") };
-    let pack = Pack::open(pack)?;
+    let pack = Pack::open(pack, Trust::Unsigned)?;
     let verifier = |search| {
         let builder = Verifier::builder(pack.clone()).search(search).face_choice(FaceChoice::Largest);
         builder.quality_policy(Purpose::Verify, QualityPolicy::accept_all()).build()

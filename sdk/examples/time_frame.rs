@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, Write};
 
-use veriface::{FaceChoice, Frame, Pack, Search, Verifier, YuvMatrix, YuvRange};
+use veriface::{FaceChoice, Frame, Pack, Search, Trust, Verifier, YuvMatrix, YuvRange};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (width, height): (u32, u32) = (width.parse()?, height.parse()?);
     let bytes = std::fs::read(file)?;
     let frame = Frame::nv21_contiguous(&bytes, width, height, width as usize, YuvMatrix::Bt601, YuvRange::Full)?;
-    let verifier = Verifier::builder(Pack::open(pack)?).search(Search::glance()).build()?;
+    let verifier = Verifier::builder(Pack::open(pack, Trust::Unsigned)?).search(Search::glance()).build()?;
     println!("ready");
     for line in std::io::stdin().lock().lines() {
         let mut score = 0.0;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -154,11 +155,12 @@ impl fmt::Display for Score {
 
 /// A face as its model sees it: a unit vector, and the id of that model.
 ///
-/// A zero, empty or non-finite vector never becomes one. `Debug` shows the model and the length, not the values.
+/// A zero, empty or non-finite vector never becomes one. `Debug` shows the model and the length, not the values. Its memory is wiped when it is
+/// dropped.
 #[derive(Clone, PartialEq)]
 pub struct Embedding {
     model: ModelId,
-    values: Box<[f32]>,
+    values: Zeroizing<Vec<f32>>,
 }
 
 impl Embedding {
@@ -175,23 +177,23 @@ impl Embedding {
     /// # Errors
     /// [`ErrorCode::InvalidEmbedding`] when there is no value or more than [`Embedding::MAX_DIMENSION`], when one is not finite,
     /// or when the norm is below 10⁻⁶·√dimension.
-    pub fn from_raw(model: ModelId, mut values: Vec<f32>) -> Result<Embedding> {
+    pub fn from_raw(model: ModelId, values: Vec<f32>) -> Result<Embedding> {
+        let mut values = Zeroizing::new(values);
         let norm = norm(&values)?;
         if norm < Self::LEAST_RMS * (values.len() as f64).sqrt() {
             return Err(invalid(format!("the norm of {} values is {norm:.1e}", values.len())));
         }
-        for value in &mut values {
+        for value in values.iter_mut() {
             *value = (f64::from(*value) / norm) as f32;
         }
-        Ok(Embedding { model, values: values.into_boxed_slice() })
+        Ok(Embedding { model, values })
     }
 
     /// What a new output is written to before it takes this embedding's place: as many zeros.
-    pub(crate) fn renewed(self, model: ModelId, write: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<Embedding> {
-        let mut values = self.values.into_vec();
-        values.fill(0.0);
-        write(&mut values)?;
-        Embedding::from_raw(model, values)
+    pub(crate) fn renewed(mut self, model: ModelId, write: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<Embedding> {
+        self.values.fill(0.0);
+        write(&mut self.values)?;
+        Embedding::from_raw(model, std::mem::take(&mut *self.values))
     }
 
     /// Takes values that are a unit vector already, as stored bytes are, and keeps every bit.
@@ -199,11 +201,12 @@ impl Embedding {
     /// # Errors
     /// [`ErrorCode::InvalidEmbedding`] when they are not: the norm differs from 1 by more than 10⁻⁴.
     pub(crate) fn from_unit(model: ModelId, values: Vec<f32>) -> Result<Embedding> {
+        let values = Zeroizing::new(values);
         let norm = norm(&values)?;
         if (norm - 1.0).abs() > 1e-4 {
             return Err(invalid(format!("the norm of {} stored values is {norm}, not 1", values.len())));
         }
-        Ok(Embedding { model, values: values.into_boxed_slice() })
+        Ok(Embedding { model, values })
     }
 
     /// The model that made it.

@@ -128,6 +128,12 @@ error_codes! {
     SelfTestFailed = 409, "Do not decide on this device; report device, build and pack to the pack's maker.";
     /// The pack needs a newer SDK.
     PackNeedsNewerSdk = 411, "Update the SDK to the version that the message names.";
+    /// The pack is not signed, and the caller trusts only a signed one.
+    UnsignedPack = 412, "Get the pack from its maker with its signature, or sign it with `veriface pack sign`.";
+    /// The pack is signed with another key than the one that the caller trusts.
+    WrongPackKey = 413, "Do not use the pack unless its maker confirms the new key by another way.";
+    /// The pack's signature does not fit its contents.
+    ForgedPack = 414, "Do not use the pack: somebody changed it after it was signed.";
 
     /// A network's output cannot be made a unit vector.
     InvalidEmbedding = 501, "The output is zero or not finite: check the recogniser and the chip's normalisation.";
@@ -143,6 +149,12 @@ error_codes! {
     NothingToEnrol = 506, "Give at least one picture with one good face.";
     /// The gallery has no such entry, or already has one of that name.
     GalleryEntry = 507, "List the gallery's entries; remove the old one before adding it again.";
+    /// The key or passphrase is not the one that the template was sealed with.
+    WrongKey = 508, "Give the key or passphrase that it was sealed with; without it the person must be enrolled again.";
+    /// The sealed template's bytes are not those that were sealed.
+    AlteredTemplate = 509, "Restore the file from a backup; if nobody damaged it by accident, somebody tried to forge it.";
+    /// The template was sealed for another purpose.
+    PurposeMismatch = 510, "Use it for the purpose that it was sealed for, or enrol the person for this one.";
 
     /// The pack carries no calibration and the caller stated no threshold.
     Uncalibrated = 601, "Calibrate the pack with `trainer pack`, or state a threshold yourself.";
@@ -166,6 +178,8 @@ error_codes! {
     Closed = 806, "Make the object again, and close it after its last use; closing twice is harmless.";
     /// A fault of the SDK, which stopped this call and nothing else.
     InternalFault = 807, "Report it with the steps that led to it; no input should do this.";
+    /// The system gives no random numbers.
+    NoRandomness = 808, "Try again when the device has started up; nothing was made or written.";
 }
 
 impl ErrorCode {

@@ -16,6 +16,7 @@ mod net;
 mod pack;
 mod pool;
 mod quality;
+mod random;
 mod replace;
 mod session;
 mod template;
@@ -34,13 +35,13 @@ pub use geometry::{Point, Rect, Similarity};
 #[doc(hidden)]
 pub use net::Measured;
 pub use pack::{
-    Alignment, Bytes, ColourOrder, DetectorManifest, Digest, InputForm, Layout, Manifest, Pack, Part, PartKind, Provenance,
-    QualityPolicies, RecogniserManifest, SelfTest,
+    Alignment, Bytes, ColourOrder, DetectorManifest, Digest, InputForm, Layout, Manifest, Pack, PackKey, PackSigningKey, Part,
+    PartKind, Provenance, QualityPolicies, RecogniserManifest, SelfTest, Trust,
 };
 pub use pool::Pool;
 pub use quality::{Pose, Quality, QualityPolicy};
 pub use replace::replace_file;
 pub use session::{Progress, VerifierSession};
-pub use template::{Enrolment, Template};
+pub use template::{Enrolment, SealedTemplate, SealingKey, Secret, Template};
 pub use track::{BestFrame, Found, Guidance, Look, Sighting, Track, TrackPolicy};
 pub use verifier::{DEFAULT_FMR, Extraction, Purpose, Verification, Verifier, VerifierBuilder};

@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use zeroize::Zeroizing;
+
 use crate::error::{Error, ErrorCode, Result};
 
 /// Writes a file by way of a neighbour: `write` fills a temporary file in the same folder, which is flushed to the disk and then
@@ -41,9 +43,12 @@ fn fill(temporary: &Path, path: &Path, write: impl FnOnce(&mut dyn Write) -> io:
     if let Ok(old) = fs::metadata(path) {
         fs::set_permissions(temporary, old.permissions())?;
     }
-    write(&mut file)?;
-    file.flush()?;
-    file.get_ref().sync_all()
+    let written = write(&mut file).and_then(|()| file.flush());
+    // What passes through may be a template: the buffer is wiped, also when it was not written.
+    let (file, buffer) = file.into_parts();
+    drop(Zeroizing::new(buffer.unwrap_or_else(|panicked| panicked.into_inner())));
+    written?;
+    file.sync_all()
 }
 
 /// Flushes the folder, in which the new name stands. Not every system lets a folder be opened; the rename itself is done.

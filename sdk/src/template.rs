@@ -14,16 +14,23 @@
 //!
 //! Nothing follows. A reader checks magic, version, length, checksum and that the vector is finite and of length 1 ± 10⁻⁴.
 
+mod sealed;
+mod secret;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::embed::{Embedding, ModelId, Score};
 use crate::error::{Error, ErrorCode, Result};
 use crate::replace::replace_file;
+
+pub use sealed::SealedTemplate;
+pub use secret::{SealingKey, Secret};
 
 /// What templates and galleries have before their values: magic, version, model id and two counts.
 pub(crate) const HEADER: usize = 48;
@@ -35,7 +42,8 @@ const VERSION: u32 = 1;
 
 /// One person, enrolled: the unit vector that lies amid their embeddings, and the model it belongs to.
 ///
-/// Compare it by [`Template::compare`], keep it by [`Template::to_bytes`]. It is biometric data; `Debug` does not show its values.
+/// Compare it by [`Template::compare`], keep it by [`SealedTemplate::seal`]. It is biometric data: its memory is wiped when it is dropped, and
+/// `Debug` does not show its values.
 ///
 /// A template of several photos misses its person far less often than one photo does. It also matches strangers somewhat more often at the
 /// same threshold, 1.2 to 1.3 times for three photos, because a mean direction stretches every score: see `docs/fusion.md`.
@@ -76,7 +84,7 @@ impl Template {
         let first = samples.first().ok_or_else(|| Error::new(ErrorCode::NothingToEnrol, "no embedding"))?;
         let count = u32::try_from(samples.len())
             .map_err(|_| Error::new(ErrorCode::InvalidArgument, format!("{} samples of one person", samples.len())))?;
-        let mut sum = vec![0f64; first.dimension()];
+        let mut sum = Zeroizing::new(vec![0f64; first.dimension()]);
         for sample in samples {
             // Refuses other models and dimensions.
             first.compare(sample)?;
@@ -111,7 +119,8 @@ impl Template {
         self.mean.compare(probe)
     }
 
-    /// The portable bytes, in the form that this module's page and `docs/template-format.md` describe; 2,128 for 512 values.
+    /// The portable bytes, in the form that this module's page and `docs/template-format.md` describe; 2,128 for 512 values. Whoever holds
+    /// them can find this person again: keep them where keys are kept, or keep a [`SealedTemplate`] instead. The caller wipes them.
     pub fn to_bytes(&self) -> Vec<u8> {
         let values = self.mean.values();
         let mut bytes = Vec::with_capacity(HEADER + 4 * values.len() + CHECKSUM);
@@ -131,7 +140,8 @@ impl Template {
     /// # Errors
     /// [`ErrorCode::CannotWrite`], naming the file.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        replace_file(path, |to| to.write_all(&self.to_bytes()))
+        let bytes = Zeroizing::new(self.to_bytes());
+        replace_file(path, |to| to.write_all(&bytes))
     }
 
     /// Reads a file that [`Template::save`] wrote.
@@ -141,8 +151,9 @@ impl Template {
     pub fn open(path: impl AsRef<Path>) -> Result<Template> {
         let path = path.as_ref();
         let read = || {
-            // One byte more than the longest template tells a wrong file without reading all of it.
-            let mut bytes = Vec::new();
+            // One byte more than the longest template tells a wrong file without reading all of it. There is room for all, so that no copy
+            // is left behind unwiped.
+            let mut bytes = Zeroizing::new(Vec::with_capacity(Template::MAX_BYTES + 64));
             File::open(path).and_then(|file| file.take(Template::MAX_BYTES as u64 + 1).read_to_end(&mut bytes))?;
             Ok(bytes)
         };
@@ -205,7 +216,7 @@ impl fmt::Debug for Template {
     }
 }
 
-/// The first [`HEADER`] bytes of a template or gallery file.
+/// The first [`HEADER`] bytes of a template, sealed template or gallery file.
 pub(crate) struct Header {
     pub model: ModelId,
     pub counts: [u32; 2],
@@ -218,6 +229,7 @@ impl Header {
         if found.is_empty() || !magic.starts_with(found) {
             let other = match found {
                 b"VFTM" => "this is a template",
+                b"VFST" => "this is a sealed template",
                 b"VFGL" => "this is a gallery",
                 b"VFPK" => "this is a pack",
                 _ => "",

@@ -23,9 +23,9 @@ pub const DEFAULT_FMR: FalseMatchRate = FalseMatchRate::ONE_IN_10_000;
 /// Immutable, `Send + Sync`, and cheap to clone: make one and share it.
 ///
 /// ```no_run
-/// use veriface::{Pack, Photo, Verifier};
+/// use veriface::{Pack, Photo, Trust, Verifier};
 ///
-/// let verifier = Verifier::from_pack(Pack::open("small.vfpack")?)?;
+/// let verifier = Verifier::from_pack(Pack::open("small.vfpack", Trust::Unsigned)?)?;
 /// let outcome = verifier.verify(&Photo::open("enrolled.jpg")?, &Photo::open("now.jpg")?)?;
 /// println!("{}", if outcome.decision.same { "same person" } else { "different people" });
 /// # Ok::<(), veriface::Error>(())

@@ -459,7 +459,8 @@ fn a_pack_says_what_its_scores_mean_or_says_nothing() {
     let pack = recipe.pack(Some(&thresholds), &veriface::Chip::drawn_face()).expect("a pack");
     let path = folder.path().join("small.vfpack");
     pack.save(&path).expect("saved");
-    let verifier = Verifier::from_pack(veriface::Pack::open(&path).expect("opened")).expect("its self-test passes");
+    let verifier = Verifier::from_pack(veriface::Pack::open(&path, veriface::Trust::Unsigned).expect("opened"))
+        .expect("its self-test passes");
     let manifest = verifier.pack().manifest();
     assert_eq!((manifest.id.as_str(), manifest.recogniser.embedding_size), ("small-1", 32));
     assert_eq!(manifest.provenance.data_digest, exported.about.training.map(|training| training.data));

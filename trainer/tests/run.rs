@@ -43,6 +43,54 @@ fn values(run: &Run) -> BTreeMap<String, Vec<f32>> {
     run.tensors().into_iter().map(|(name, tensor)| (name, flat(tensor))).collect()
 }
 
+/// Names the checkpoint for the process that is killed.
+const WRITES: &str = "VERIFACE_TEST_CHECKPOINT";
+
+fn checkpoint_tensors(version: i64) -> BTreeMap<String, Tensor> {
+    // Large enough that it is not written at once.
+    BTreeMap::from([("weights".to_owned(), Tensor::full([1 << 18], version, (tch::Kind::Float, tch::Device::Cpu)))])
+}
+
+/// Run by the test below: writes one checkpoint after the other until it is killed.
+#[test]
+fn writes_checkpoints_until_it_is_killed() {
+    let Some(path) = std::env::var_os(WRITES) else { return };
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let tensors = [checkpoint_tensors(1), checkpoint_tensors(2)];
+    while std::time::Instant::now() < end {
+        tensors.iter().for_each(|tensors| checkpoint::save(Path::new(&path), &"state", tensors).expect("saved"));
+    }
+}
+
+/// `kill -9` while a checkpoint is written: the old one is there, or the new one.
+#[test]
+fn a_checkpoint_is_old_or_new() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run.safetensors");
+    let whole = [1, 2].map(|version| {
+        checkpoint::save(&path, &"state", &checkpoint_tensors(version)).expect("saved");
+        std::fs::read(&path).expect("read")
+    });
+    for round in 0..10u64 {
+        let mut child = std::process::Command::new(std::env::current_exe().expect("a program"))
+            .args(["writes_checkpoints_until_it_is_killed", "--exact"])
+            .env(WRITES, &path)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("a process");
+        // libtorch needs its time before anything is written.
+        let before = std::fs::metadata(&path).and_then(|about| about.modified()).ok();
+        while std::fs::metadata(&path).and_then(|about| about.modified()).ok() == before {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        std::thread::sleep(std::time::Duration::from_micros(round * 2_300 % 17_000));
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        let found = std::fs::read(&path).expect("read");
+        assert!(whole.contains(&found), "round {round}: {} bytes", found.len());
+    }
+}
+
 #[test]
 fn a_killed_run_goes_on_to_the_bit() {
     let _alone = alone();

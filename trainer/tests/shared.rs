@@ -13,7 +13,7 @@ use trainer::eval::model::Model;
 use trainer::eval::report::SetResult;
 use trainer::train::teacher::Normalisation;
 use veriface::evaluation::Options;
-use veriface::{Chip, FaceChoice, FalseMatchRate, Pack, Photo, Purpose, QualityPolicy, Verifier};
+use veriface::{Chip, FaceChoice, FalseMatchRate, Pack, Photo, Purpose, QualityPolicy, Trust, Verifier};
 
 /// `../shared/…` beside the workspace; none where it is missing and not required.
 fn shared(name: &str) -> Option<PathBuf> {
@@ -123,7 +123,7 @@ fn a_pack_on_photos_compares_as_the_sdk_does() {
     let result = SetResult::measure(&model, &set, kind, &Options::default(), 4, |_| ()).expect("figures");
     assert_eq!((result.pictures, result.report.used, result.report.failure_to_enrol), ("photos", 40, 0));
 
-    let verifier = Verifier::builder(Pack::open(&pack).expect("a pack"))
+    let verifier = Verifier::builder(Pack::open(&pack, Trust::Unsigned).expect("a pack"))
         .quality_policy(Purpose::Enrol, QualityPolicy::accept_all())
         .quality_policy(Purpose::Verify, QualityPolicy::accept_all())
         .build()

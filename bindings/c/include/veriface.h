@@ -70,6 +70,15 @@
 // The pack needs a newer SDK.
 #define VF_ERROR_PACK_NEEDS_NEWER_SDK 411
 
+// The pack is not signed, and the caller trusts only a signed one.
+#define VF_ERROR_UNSIGNED_PACK 412
+
+// The pack is signed with another key than the one that the caller trusts.
+#define VF_ERROR_WRONG_PACK_KEY 413
+
+// The pack's signature does not fit its contents.
+#define VF_ERROR_FORGED_PACK 414
+
 // A network's output cannot be made a unit vector.
 #define VF_ERROR_INVALID_EMBEDDING 501
 
@@ -90,6 +99,15 @@
 
 // The gallery has no such entry, or already has one of that name.
 #define VF_ERROR_GALLERY_ENTRY 507
+
+// The key or passphrase is not the one that the template was sealed with.
+#define VF_ERROR_WRONG_KEY 508
+
+// The sealed template's bytes are not those that were sealed.
+#define VF_ERROR_ALTERED_TEMPLATE 509
+
+// The template was sealed for another purpose.
+#define VF_ERROR_PURPOSE_MISMATCH 510
 
 // The pack carries no calibration and the caller stated no threshold.
 #define VF_ERROR_UNCALIBRATED 601
@@ -120,6 +138,9 @@
 
 // A fault of the SDK, which stopped this call and nothing else.
 #define VF_ERROR_INTERNAL_FAULT 807
+
+// The system gives no random numbers.
+#define VF_ERROR_NO_RANDOMNESS 808
 
 // The error is about none of the call's pictures.
 #define VF_PICTURE_NONE -1
@@ -197,6 +218,8 @@ typedef struct {
   float threshold;
   // One of `VF_FACE_…`.
   int32_t face_choice;
+  // The key that a pack's file must be signed with, 64 hexadecimal digits; NULL where the caller vouches for the file.
+  const char *pack_key;
 } vf_options;
 
 // A verifier, by its handle. It may be used from several threads at once.

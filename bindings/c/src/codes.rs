@@ -40,6 +40,12 @@ pub const VF_ERROR_UNUSABLE_NETWORK: i32 = 408;
 pub const VF_ERROR_SELF_TEST_FAILED: i32 = 409;
 /// The pack needs a newer SDK.
 pub const VF_ERROR_PACK_NEEDS_NEWER_SDK: i32 = 411;
+/// The pack is not signed, and the caller trusts only a signed one.
+pub const VF_ERROR_UNSIGNED_PACK: i32 = 412;
+/// The pack is signed with another key than the one that the caller trusts.
+pub const VF_ERROR_WRONG_PACK_KEY: i32 = 413;
+/// The pack's signature does not fit its contents.
+pub const VF_ERROR_FORGED_PACK: i32 = 414;
 /// A network's output cannot be made a unit vector.
 pub const VF_ERROR_INVALID_EMBEDDING: i32 = 501;
 /// The two sides come from different models.
@@ -54,6 +60,12 @@ pub const VF_ERROR_DAMAGED_TEMPLATE: i32 = 505;
 pub const VF_ERROR_NOTHING_TO_ENROL: i32 = 506;
 /// The gallery has no such entry, or already has one of that name.
 pub const VF_ERROR_GALLERY_ENTRY: i32 = 507;
+/// The key or passphrase is not the one that the template was sealed with.
+pub const VF_ERROR_WRONG_KEY: i32 = 508;
+/// The sealed template's bytes are not those that were sealed.
+pub const VF_ERROR_ALTERED_TEMPLATE: i32 = 509;
+/// The template was sealed for another purpose.
+pub const VF_ERROR_PURPOSE_MISMATCH: i32 = 510;
 /// The pack carries no calibration and the caller stated no threshold.
 pub const VF_ERROR_UNCALIBRATED: i32 = 601;
 /// The pack has no threshold at this false-match rate.
@@ -74,3 +86,5 @@ pub const VF_ERROR_TOO_FEW_COMPARISONS: i32 = 805;
 pub const VF_ERROR_CLOSED: i32 = 806;
 /// A fault of the SDK, which stopped this call and nothing else.
 pub const VF_ERROR_INTERNAL_FAULT: i32 = 807;
+/// The system gives no random numbers.
+pub const VF_ERROR_NO_RANDOMNESS: i32 = 808;

@@ -36,6 +36,8 @@ pub struct vf_options {
     pub threshold: f32,
     /// One of `VF_FACE_…`.
     pub face_choice: i32,
+    /// The key that a pack's file must be signed with, 64 hexadecimal digits; NULL where the caller vouches for the file.
+    pub pack_key: *const c_char,
 }
 
 /// A face that was found: its box in pixels of the upright picture, which it may leave.
@@ -87,6 +89,12 @@ pub unsafe extern "C" fn vf_verifier_open(
                 false_match_rate: (options.false_match_rate != 0.0).then_some(options.false_match_rate),
                 stated_threshold: options.has_threshold.then_some(options.threshold),
                 face_choice: face_choice(options.face_choice)?,
+                pack_key: if options.pack_key.is_null() {
+                    None
+                } else {
+                    // SAFETY: it is not null and ends with a zero.
+                    Some(unsafe { words("pack_key", options.pack_key) }?.parse()?)
+                },
             },
         };
         let pack = if pack.is_null() {

@@ -1,6 +1,6 @@
 //! What a verifier is made with, as it crosses a bridge.
 
-use veriface::{Error, ErrorCode, FaceChoice, FalseMatchRate, Pack, Purpose, Result, Score, Verifier};
+use veriface::{Error, ErrorCode, FaceChoice, FalseMatchRate, Pack, PackKey, Purpose, Result, Score, Trust, Verifier};
 
 /// Where a pack comes from.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,8 @@ pub struct Options {
     pub stated_threshold: Option<f32>,
     /// Which face is meant when a picture shows several.
     pub face_choice: FaceChoice,
+    /// The key that a pack's file or bytes must be signed with. Without one the caller vouches for them, as an app does for its own assets.
+    pub pack_key: Option<PackKey>,
 }
 
 impl Options {
@@ -30,10 +32,11 @@ impl Options {
     /// # Errors
     /// Those of [`Pack::open`] and [`veriface::VerifierBuilder::build`]; [`ErrorCode::InvalidArgument`] for a rate or score out of range.
     pub fn verifier(&self, pack: PackSource<'_>) -> Result<Verifier> {
+        let trust = self.pack_key.map_or(Trust::Unsigned, Trust::SignedBy);
         let pack = match pack {
             PackSource::Embedded => Pack::embedded()?,
-            PackSource::File(path) => Pack::open(path)?,
-            PackSource::Bytes(bytes) => Pack::from_bytes(bytes)?,
+            PackSource::File(path) => Pack::open(path, trust)?,
+            PackSource::Bytes(bytes) => Pack::from_bytes(bytes, trust)?,
         };
         let mut builder = Verifier::builder(pack).face_choice(self.face_choice);
         if let Some(rate) = self.false_match_rate {
@@ -68,5 +71,25 @@ pub fn purpose(number: i32) -> Result<Purpose> {
         0 => Ok(Purpose::Enrol),
         1 => Ok(Purpose::Verify),
         other => Err(Error::new(ErrorCode::InvalidArgument, format!("a purpose is 0 (enrol) or 1 (verify), not {other}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use veriface::PackSigningKey;
+
+    use super::*;
+
+    #[test]
+    fn a_pack_key_is_asked_of_bytes_and_not_of_the_built_in_pack() {
+        let key = PackSigningKey::from_bytes(&[7; 32]);
+        let options = Options { pack_key: Some(key.public()), ..Options::default() };
+        let code = |source: PackSource<'_>| options.verifier(source).err().map(|error| error.code());
+        let pack = Pack::embedded().unwrap();
+        assert_eq!(code(PackSource::Embedded), None);
+        assert_eq!(code(PackSource::Bytes(&pack.to_bytes().unwrap())), Some(ErrorCode::UnsignedPack));
+        assert_eq!(code(PackSource::Bytes(&pack.signed(&key).to_bytes().unwrap())), None);
+        let other = pack.signed(&PackSigningKey::from_bytes(&[8; 32])).to_bytes().unwrap();
+        assert_eq!(code(PackSource::Bytes(&other)), Some(ErrorCode::WrongPackKey));
     }
 }

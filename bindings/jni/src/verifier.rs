@@ -24,12 +24,14 @@ pub extern "system" fn Java_io_github_veriface_Native_openVerifier<'l>(
     rate: jdouble,
     threshold: jfloat,
     choice: jint,
+    key: JString<'l>,
 ) -> jlong {
     call(env, |env| {
         let options = Options {
             false_match_rate: (!rate.is_nan()).then_some(rate),
             stated_threshold: (!threshold.is_nan()).then_some(threshold),
             face_choice: face_choice(choice)?,
+            pack_key: if key.is_null() { None } else { Some(key.try_to_string(env)?.parse()?) },
         };
         let path = if path.is_null() { None } else { Some(path.try_to_string(env)?) };
         let source = match &path {

@@ -201,10 +201,12 @@ class Verifier:
         false_match_rate: Optional[float] = None,
         stated_threshold: Optional[float] = None,
         face_rule: Optional[FaceRule] = None,
+        pack_key: Optional[str] = None,
     ):
         settings = _native.Settings(
             pack_file=None if pack is None else os.fspath(pack),
             pack_bytes=None,
+            pack_key=pack_key,
             false_match_rate=false_match_rate,
             stated_threshold=stated_threshold,
             face_rule=face_rule,

@@ -46,6 +46,12 @@ pub enum ErrorNumber {
     SelfTestFailed = 409,
     /// The pack needs a newer SDK.
     PackNeedsNewerSdk = 411,
+    /// The pack is not signed, and the caller trusts only a signed one.
+    UnsignedPack = 412,
+    /// The pack is signed with another key than the one that the caller trusts.
+    WrongPackKey = 413,
+    /// The pack's signature does not fit its contents.
+    ForgedPack = 414,
     /// A network's output cannot be made a unit vector.
     InvalidEmbedding = 501,
     /// The two sides come from different models.
@@ -60,6 +66,12 @@ pub enum ErrorNumber {
     NothingToEnrol = 506,
     /// The gallery has no such entry, or already has one of that name.
     GalleryEntry = 507,
+    /// The key or passphrase is not the one that the template was sealed with.
+    WrongKey = 508,
+    /// The sealed template's bytes are not those that were sealed.
+    AlteredTemplate = 509,
+    /// The template was sealed for another purpose.
+    PurposeMismatch = 510,
     /// The pack carries no calibration and the caller stated no threshold.
     Uncalibrated = 601,
     /// The pack has no threshold at this false-match rate.
@@ -80,6 +92,8 @@ pub enum ErrorNumber {
     Closed = 806,
     /// A fault of the SDK, which stopped this call and nothing else.
     InternalFault = 807,
+    /// The system gives no random numbers.
+    NoRandomness = 808,
 }
 
 impl From<veriface::ErrorCode> for ErrorNumber {
@@ -106,6 +120,9 @@ impl From<veriface::ErrorCode> for ErrorNumber {
             ErrorCode::UnusableNetwork => ErrorNumber::UnusableNetwork,
             ErrorCode::SelfTestFailed => ErrorNumber::SelfTestFailed,
             ErrorCode::PackNeedsNewerSdk => ErrorNumber::PackNeedsNewerSdk,
+            ErrorCode::UnsignedPack => ErrorNumber::UnsignedPack,
+            ErrorCode::WrongPackKey => ErrorNumber::WrongPackKey,
+            ErrorCode::ForgedPack => ErrorNumber::ForgedPack,
             ErrorCode::InvalidEmbedding => ErrorNumber::InvalidEmbedding,
             ErrorCode::ModelMismatch => ErrorNumber::ModelMismatch,
             ErrorCode::NotATemplate => ErrorNumber::NotATemplate,
@@ -113,6 +130,9 @@ impl From<veriface::ErrorCode> for ErrorNumber {
             ErrorCode::DamagedTemplate => ErrorNumber::DamagedTemplate,
             ErrorCode::NothingToEnrol => ErrorNumber::NothingToEnrol,
             ErrorCode::GalleryEntry => ErrorNumber::GalleryEntry,
+            ErrorCode::WrongKey => ErrorNumber::WrongKey,
+            ErrorCode::AlteredTemplate => ErrorNumber::AlteredTemplate,
+            ErrorCode::PurposeMismatch => ErrorNumber::PurposeMismatch,
             ErrorCode::Uncalibrated => ErrorNumber::Uncalibrated,
             ErrorCode::NoSuchOperatingPoint => ErrorNumber::NoSuchOperatingPoint,
             ErrorCode::NetworkFailed => ErrorNumber::NetworkFailed,
@@ -123,6 +143,7 @@ impl From<veriface::ErrorCode> for ErrorNumber {
             ErrorCode::TooFewComparisons => ErrorNumber::TooFewComparisons,
             ErrorCode::Closed => ErrorNumber::Closed,
             ErrorCode::InternalFault => ErrorNumber::InternalFault,
+            ErrorCode::NoRandomness => ErrorNumber::NoRandomness,
             // A code that this list lacks; a test says that there is none.
             _ => ErrorNumber::InternalFault,
         }

@@ -30,6 +30,10 @@ pub struct Settings {
     /// The pack's bytes, such as an app's asset.
     #[uniffi(default = None)]
     pub pack_bytes: Option<Vec<u8>>,
+    /// The key that the file or bytes must be signed with, 64 hexadecimal digits. Without one the caller vouches for them, as an app does for its own
+    /// assets.
+    #[uniffi(default = None)]
+    pub pack_key: Option<String>,
     /// The false-match rate to decide at, one that the pack was measured at.
     #[uniffi(default = None)]
     pub false_match_rate: Option<f64>,
@@ -106,6 +110,7 @@ impl Verifier {
                     Some(FaceRule::Largest) => FaceChoice::Largest,
                     Some(FaceRule::MostCentral) => FaceChoice::MostCentral,
                 },
+                pack_key: settings.pack_key.as_deref().map(str::parse).transpose()?,
             };
             Ok(Arc::new(Verifier { inner: options.verifier(pack)? }))
         })

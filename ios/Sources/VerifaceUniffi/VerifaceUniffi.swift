@@ -2113,6 +2113,11 @@ public struct Settings: Equatable, Hashable {
      */
     public let packBytes: Data?
     /**
+     * The key that the file or bytes must be signed with, 64 hexadecimal digits. Without one the caller vouches for them, as an app does for its own
+     * assets.
+     */
+    public let packKey: String?
+    /**
      * The false-match rate to decide at, one that the pack was measured at.
      */
     public let falseMatchRate: Double?
@@ -2135,6 +2140,10 @@ public struct Settings: Equatable, Hashable {
          * The pack's bytes, such as an app's asset.
          */packBytes: Data? = nil, 
         /**
+         * The key that the file or bytes must be signed with, 64 hexadecimal digits. Without one the caller vouches for them, as an app does for its own
+         * assets.
+         */packKey: String? = nil, 
+        /**
          * The false-match rate to decide at, one that the pack was measured at.
          */falseMatchRate: Double? = nil, 
         /**
@@ -2145,6 +2154,7 @@ public struct Settings: Equatable, Hashable {
          */faceRule: FaceRule? = nil) {
         self.packFile = packFile
         self.packBytes = packBytes
+        self.packKey = packKey
         self.falseMatchRate = falseMatchRate
         self.statedThreshold = statedThreshold
         self.faceRule = faceRule
@@ -2168,6 +2178,7 @@ public struct FfiConverterTypeSettings: FfiConverterRustBuffer {
             try Settings(
                 packFile: FfiConverterOptionString.read(from: &buf), 
                 packBytes: FfiConverterOptionData.read(from: &buf), 
+                packKey: FfiConverterOptionString.read(from: &buf), 
                 falseMatchRate: FfiConverterOptionDouble.read(from: &buf), 
                 statedThreshold: FfiConverterOptionFloat.read(from: &buf), 
                 faceRule: FfiConverterOptionTypeFaceRule.read(from: &buf)
@@ -2177,6 +2188,7 @@ public struct FfiConverterTypeSettings: FfiConverterRustBuffer {
     public static func write(_ value: Settings, into buf: inout [UInt8]) {
         FfiConverterOptionString.write(value.packFile, into: &buf)
         FfiConverterOptionData.write(value.packBytes, into: &buf)
+        FfiConverterOptionString.write(value.packKey, into: &buf)
         FfiConverterOptionDouble.write(value.falseMatchRate, into: &buf)
         FfiConverterOptionFloat.write(value.statedThreshold, into: &buf)
         FfiConverterOptionTypeFaceRule.write(value.faceRule, into: &buf)
@@ -2286,6 +2298,18 @@ public enum ErrorNumber: UInt16, Equatable, Hashable {
      */
     case packNeedsNewerSdk = 411
     /**
+     * The pack is not signed, and the caller trusts only a signed one.
+     */
+    case unsignedPack = 412
+    /**
+     * The pack is signed with another key than the one that the caller trusts.
+     */
+    case wrongPackKey = 413
+    /**
+     * The pack's signature does not fit its contents.
+     */
+    case forgedPack = 414
+    /**
      * A network's output cannot be made a unit vector.
      */
     case invalidEmbedding = 501
@@ -2313,6 +2337,18 @@ public enum ErrorNumber: UInt16, Equatable, Hashable {
      * The gallery has no such entry, or already has one of that name.
      */
     case galleryEntry = 507
+    /**
+     * The key or passphrase is not the one that the template was sealed with.
+     */
+    case wrongKey = 508
+    /**
+     * The sealed template's bytes are not those that were sealed.
+     */
+    case alteredTemplate = 509
+    /**
+     * The template was sealed for another purpose.
+     */
+    case purposeMismatch = 510
     /**
      * The pack carries no calibration and the caller stated no threshold.
      */
@@ -2353,6 +2389,10 @@ public enum ErrorNumber: UInt16, Equatable, Hashable {
      * A fault of the SDK, which stopped this call and nothing else.
      */
     case internalFault = 807
+    /**
+     * The system gives no random numbers.
+     */
+    case noRandomness = 808
 
 
 
@@ -2414,39 +2454,53 @@ public struct FfiConverterTypeErrorNumber: FfiConverterRustBuffer {
         
         case 20: return .packNeedsNewerSdk
         
-        case 21: return .invalidEmbedding
+        case 21: return .unsignedPack
         
-        case 22: return .modelMismatch
+        case 22: return .wrongPackKey
         
-        case 23: return .notATemplate
+        case 23: return .forgedPack
         
-        case 24: return .unknownTemplateVersion
+        case 24: return .invalidEmbedding
         
-        case 25: return .damagedTemplate
+        case 25: return .modelMismatch
         
-        case 26: return .nothingToEnrol
+        case 26: return .notATemplate
         
-        case 27: return .galleryEntry
+        case 27: return .unknownTemplateVersion
         
-        case 28: return .uncalibrated
+        case 28: return .damagedTemplate
         
-        case 29: return .noSuchOperatingPoint
+        case 29: return .nothingToEnrol
         
-        case 30: return .networkFailed
+        case 30: return .galleryEntry
         
-        case 31: return .invalidArgument
+        case 31: return .wrongKey
         
-        case 32: return .cannotRead
+        case 32: return .alteredTemplate
         
-        case 33: return .cannotWrite
+        case 33: return .purposeMismatch
         
-        case 34: return .invalidPairs
+        case 34: return .uncalibrated
         
-        case 35: return .tooFewComparisons
+        case 35: return .noSuchOperatingPoint
         
-        case 36: return .closed
+        case 36: return .networkFailed
         
-        case 37: return .internalFault
+        case 37: return .invalidArgument
+        
+        case 38: return .cannotRead
+        
+        case 39: return .cannotWrite
+        
+        case 40: return .invalidPairs
+        
+        case 41: return .tooFewComparisons
+        
+        case 42: return .closed
+        
+        case 43: return .internalFault
+        
+        case 44: return .noRandomness
         
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -2536,72 +2590,100 @@ public struct FfiConverterTypeErrorNumber: FfiConverterRustBuffer {
             writeInt(&buf, Int32(20))
         
         
-        case .invalidEmbedding:
+        case .unsignedPack:
             writeInt(&buf, Int32(21))
         
         
-        case .modelMismatch:
+        case .wrongPackKey:
             writeInt(&buf, Int32(22))
         
         
-        case .notATemplate:
+        case .forgedPack:
             writeInt(&buf, Int32(23))
         
         
-        case .unknownTemplateVersion:
+        case .invalidEmbedding:
             writeInt(&buf, Int32(24))
         
         
-        case .damagedTemplate:
+        case .modelMismatch:
             writeInt(&buf, Int32(25))
         
         
-        case .nothingToEnrol:
+        case .notATemplate:
             writeInt(&buf, Int32(26))
         
         
-        case .galleryEntry:
+        case .unknownTemplateVersion:
             writeInt(&buf, Int32(27))
         
         
-        case .uncalibrated:
+        case .damagedTemplate:
             writeInt(&buf, Int32(28))
         
         
-        case .noSuchOperatingPoint:
+        case .nothingToEnrol:
             writeInt(&buf, Int32(29))
         
         
-        case .networkFailed:
+        case .galleryEntry:
             writeInt(&buf, Int32(30))
         
         
-        case .invalidArgument:
+        case .wrongKey:
             writeInt(&buf, Int32(31))
         
         
-        case .cannotRead:
+        case .alteredTemplate:
             writeInt(&buf, Int32(32))
         
         
-        case .cannotWrite:
+        case .purposeMismatch:
             writeInt(&buf, Int32(33))
         
         
-        case .invalidPairs:
+        case .uncalibrated:
             writeInt(&buf, Int32(34))
         
         
-        case .tooFewComparisons:
+        case .noSuchOperatingPoint:
             writeInt(&buf, Int32(35))
         
         
-        case .closed:
+        case .networkFailed:
             writeInt(&buf, Int32(36))
         
         
-        case .internalFault:
+        case .invalidArgument:
             writeInt(&buf, Int32(37))
+        
+        
+        case .cannotRead:
+            writeInt(&buf, Int32(38))
+        
+        
+        case .cannotWrite:
+            writeInt(&buf, Int32(39))
+        
+        
+        case .invalidPairs:
+            writeInt(&buf, Int32(40))
+        
+        
+        case .tooFewComparisons:
+            writeInt(&buf, Int32(41))
+        
+        
+        case .closed:
+            writeInt(&buf, Int32(42))
+        
+        
+        case .internalFault:
+            writeInt(&buf, Int32(43))
+        
+        
+        case .noRandomness:
+            writeInt(&buf, Int32(44))
         
         }
     }

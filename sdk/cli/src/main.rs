@@ -45,7 +45,7 @@ enum Command {
     Eval(cmd::eval::Args),
     /// Time each stage on this device
     Bench(cmd::bench::Args),
-    /// Make packs
+    /// Make, sign and verify packs
     #[command(subcommand)]
     Pack(cmd::pack::Command),
     /// Say what a pack holds

@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use veriface::{FaceChoice, FalseMatchRate, Pack, Purpose, QualityPolicy, Result, Score, Verifier};
+use veriface::{FaceChoice, FalseMatchRate, Pack, PackKey, Purpose, QualityPolicy, Result, Score, Trust, Verifier};
 
 #[derive(Args)]
 pub struct Setup {
     /// The pack with the networks and thresholds; by default the one that comes with the command
     #[arg(long, global = true, env = "VERIFACE_PACK", value_name = "FILE")]
     pub pack: Option<PathBuf>,
+    /// The public key that the pack must be signed with, 64 hexadecimal digits; without it whoever names the pack vouches for it
+    #[arg(long, global = true, env = "VERIFACE_PACK_KEY", value_name = "KEY")]
+    pub pack_key: Option<PackKey>,
     /// Print JSON for machines
     #[arg(long, global = true)]
     pub json: bool,
@@ -18,7 +21,7 @@ pub struct Setup {
 impl Setup {
     pub fn open_pack(&self) -> Result<Pack> {
         match &self.pack {
-            Some(path) => Pack::open(path),
+            Some(path) => Pack::open(path, self.pack_key.map_or(Trust::Unsigned, Trust::SignedBy)),
             None => Pack::embedded(),
         }
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use veriface_tests::{here, tiny_pack};
 
@@ -254,6 +255,79 @@ fn pack_make_writes_a_pack_that_tests_itself() {
     assert_eq!(code(&refused), 4);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("recogniser.input"));
     assert!(!place.path("wrong.vfpack").exists());
+}
+
+#[test]
+fn packs_are_signed_and_verified() {
+    let place = Place::new();
+    let made = place.veriface(&["pack", "key", "-o", "maker.key", "--json"]);
+    let public = json(&made)["public"].as_str().unwrap().to_string();
+    assert_eq!((code(&made), public.len()), (0, 64));
+    assert_eq!(std::fs::read_to_string(place.path("maker.key.pub")).unwrap().trim(), public);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(place.path("maker.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // A key is never replaced.
+    assert_eq!(code(&place.veriface(&["pack", "key", "-o", "maker.key"])), 8);
+
+    let verify = |key: &str| place.veriface(&["pack", "verify", "tiny.vfpack", "--key", key]);
+    let unsigned = verify(&public);
+    assert!(code(&unsigned) == 4 && String::from_utf8_lossy(&unsigned.stderr).contains("E412"));
+    assert_eq!(code(&place.veriface(&["pack", "sign", "tiny.vfpack", "--key", "maker.key"])), 0);
+    assert_eq!(code(&verify(&public)), 0);
+    let other = verify("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    assert!(code(&other) == 4 && String::from_utf8_lossy(&other.stderr).contains("E413"));
+    assert_eq!(code(&verify("no key")), 8);
+
+    // Every command that opens a pack takes the key.
+    let info = json(&place.veriface(&["info", "--json", "--pack-key", &public]));
+    assert_eq!(info["signed_by"], public.as_str());
+    let other = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    assert_eq!(code(&place.veriface(&["info", "--pack-key", other])), 4);
+}
+
+/// `kill -9` at any moment of an enrolment or of packing: the old file is there, or the new one.
+#[test]
+fn a_killed_command_leaves_the_old_file_or_the_new_one() {
+    let place = Place::new();
+    let picture = portrait("collins.jpg");
+    let kill_after = |args: &[&str], wait: Duration| {
+        let mut child = place.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(wait);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    let start = Instant::now();
+    let enrol = |name: &'static str| ["enrol", "--any-quality", &picture, "--gallery", "people", "--name", name];
+    assert_eq!(code(&place.veriface(&enrol("first"))), 0);
+    let whole = start.elapsed();
+    let mut entries = 1;
+    for (round, name) in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"].into_iter().enumerate() {
+        // From a third of the time that it takes to a little more than all of it.
+        kill_after(&enrol(name), whole * (round as u32 + 5) / 15);
+        let gallery = veriface::Gallery::open(place.path("people")).unwrap();
+        assert!(gallery.len() == entries || (gallery.len() == entries + 1 && gallery.get(name).is_some()), "round {round}");
+        entries = gallery.len();
+    }
+
+    let file = |name: &str| here("packs").join(name).display().to_string();
+    let [detector, recogniser, manifest] = ["tiny-detector.onnx", "tiny-recogniser.onnx", "tiny.json"].map(file);
+    let make =
+        ["pack", "make", "--detector", &detector, "--recogniser", &recogniser, "--manifest", &manifest, "-o", "tiny.vfpack"];
+    let old = std::fs::read(place.path("tiny.vfpack")).unwrap();
+    let start = Instant::now();
+    assert_eq!(code(&place.veriface(&make)), 0);
+    let whole = start.elapsed();
+    let new = std::fs::read(place.path("tiny.vfpack")).unwrap();
+    assert_ne!(old, new);
+    for round in 0..12 {
+        std::fs::write(place.path("tiny.vfpack"), &old).unwrap();
+        kill_after(&make, whole * (round + 5) / 15);
+        let found = std::fs::read(place.path("tiny.vfpack")).unwrap();
+        assert!(found == old || found == new, "round {round}: {} bytes", found.len());
+    }
 }
 
 #[test]

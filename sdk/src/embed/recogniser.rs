@@ -1,5 +1,7 @@
 //! Chip in, unit vector out.
 
+use zeroize::Zeroizing;
+
 use crate::align::Chip;
 use crate::error::{Error, ErrorCode, Result};
 use crate::net::Network;
@@ -42,9 +44,9 @@ impl Recogniser {
     /// # Errors
     /// [`ErrorCode::InvalidEmbedding`], [`ErrorCode::NetworkFailed`], [`ErrorCode::UnusableNetwork`] when the output has another size than the manifest says.
     pub(crate) fn embed(&self, chip: &Chip) -> Result<Embedding> {
-        let mut values = vec![0.0; self.embedding_size];
+        let mut values = Zeroizing::new(vec![0.0; self.embedding_size]);
         self.add_outputs(chip, &mut values)?;
-        Embedding::from_raw(self.model, values)
+        Embedding::from_raw(self.model, std::mem::take(&mut *values))
     }
 
     /// The same in the memory of an embedding that nobody needs any more.

@@ -1,10 +1,11 @@
 //! A gallery as one file: written whole and replaced by rename, read only when all of it is sound.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::Gallery;
 use crate::embed::Embedding;
@@ -15,6 +16,9 @@ use crate::template::{CHECKSUM, HEADER, Header};
 const MAGIC: &[u8; 4] = b"VFGL";
 
 const VERSION: u32 = 1;
+
+/// About how many bytes are read at a time.
+const BUFFER: usize = 1 << 16;
 
 /// The header of the two and the bytes of the names.
 pub(super) const PREFIX: usize = HEADER + 8;
@@ -37,7 +41,7 @@ impl Gallery {
         to.write_all(&(self.len() as u32).to_le_bytes())?;
         to.write_all(&(self.dimension as u32).to_le_bytes())?;
         to.write_all(&(names as u64).to_le_bytes())?;
-        let mut bytes = Vec::with_capacity(4 * self.dimension);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(4 * self.dimension));
         for row in self.values.chunks_exact(self.dimension) {
             bytes.clear();
             row.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
@@ -64,7 +68,7 @@ impl Gallery {
             Ok((file, length))
         };
         let (file, length) = open().map_err(|error| cannot_read(&error).in_file(path))?;
-        Gallery::read(BufReader::with_capacity(1 << 16, file), length).map_err(|error| error.in_file(path))
+        Gallery::read(file, length).map_err(|error| error.in_file(path))
     }
 
     pub(super) fn read(from: impl Read, length: u64) -> Result<Gallery> {
@@ -88,23 +92,28 @@ impl Gallery {
 
         let mut gallery = Gallery::new(model, dimension)?;
         gallery.reserve(entries)?;
-        let mut bytes = vec![0u8; 4 * dimension];
-        for _ in 0..entries {
-            read_exact(&mut from, &mut bytes)?;
+        // Many rows at a time, in memory that is wiped: the system's own buffers are not ours to wipe, a reader's would be.
+        let row = 4 * dimension;
+        let mut buffer = Zeroizing::new(vec![0u8; row * (BUFFER / row).clamp(1, entries.max(1))]);
+        let mut left = entries * row;
+        while left > 0 {
+            let bytes = buffer.len().min(left);
+            let bytes = buffer.get_mut(..bytes).unwrap_or_default();
+            read_exact(&mut from, bytes)?;
             gallery.values.extend(bytes.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)));
+            left -= bytes.len();
         }
-        let mut names = (&mut from).take(names);
-        let mut name = Vec::with_capacity(Gallery::MAX_NAME);
+        let names = read_names(&mut from, names)?;
+        let mut rest = &names[..];
         for _ in 0..entries {
-            let mut size = [0u8; 2];
-            read_exact(&mut names, &mut size)?;
-            name.resize(usize::from(u16::from_le_bytes(size)), 0);
-            read_exact(&mut names, &mut name)?;
-            let name = str::from_utf8(&name).map_err(|_| damaged("a name is not UTF-8".into()))?;
+            let (size, after) = rest.split_first_chunk().ok_or_else(cut_short)?;
+            let (name, after) = after.split_at_checked(u16::from_le_bytes(*size).into()).ok_or_else(cut_short)?;
+            let name = str::from_utf8(name).map_err(|_| damaged("a name is not UTF-8".into()))?;
             gallery.insert(name).map_err(|error| damaged(error.detail().into()))?;
+            rest = after;
         }
-        if names.limit() != 0 {
-            return Err(damaged(format!("{} bytes more than the names need", names.limit())));
+        if !rest.is_empty() {
+            return Err(damaged(format!("{} bytes more than the names need", rest.len())));
         }
         let Hashing { mut inner, hash } = from;
         let mut checksum = [0u8; CHECKSUM];
@@ -127,13 +136,28 @@ fn damaged(detail: String) -> Error {
     Error::new(ErrorCode::DamagedTemplate, detail)
 }
 
+fn cut_short() -> Error {
+    damaged("cut short".into())
+}
+
+/// All names at once; the file is so long, which was checked.
+fn read_names(from: &mut impl Read, length: u64) -> Result<Vec<u8>> {
+    let no_memory = || Error::new(ErrorCode::CannotRead, format!("no memory for {length} bytes of names"));
+    let length = usize::try_from(length).map_err(|_| no_memory())?;
+    let mut names = Vec::new();
+    names.try_reserve_exact(length).map_err(|_| no_memory())?;
+    names.resize(length, 0);
+    read_exact(from, &mut names)?;
+    Ok(names)
+}
+
 fn cannot_read(error: &io::Error) -> Error {
     Error::new(ErrorCode::CannotRead, error.to_string())
 }
 
 fn read_exact(from: &mut impl Read, bytes: &mut [u8]) -> Result<()> {
     from.read_exact(bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => damaged("cut short".into()),
+        io::ErrorKind::UnexpectedEof => cut_short(),
         _ => cannot_read(&error),
     })
 }

@@ -20,15 +20,19 @@ mod codes;
 mod file;
 #[cfg(test)]
 mod tests;
+mod wiped;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::embed::{Embedding, ModelId, Score, dot};
 use crate::error::{Error, ErrorCode, Result};
 
 use codes::{Coded, SLACK, dot_of_codes, encode};
+use wiped::{cut, make_room};
 
 /// An entry of a gallery and its comparison score with the probe.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -39,7 +43,7 @@ pub struct Match<'a> {
     pub score: Score,
 }
 
-/// Named unit vectors of one model and one dimension.
+/// Named unit vectors of one model and one dimension. Vectors and codes are wiped when they are removed and when the gallery is dropped.
 #[derive(Clone)]
 pub struct Gallery {
     model: ModelId,
@@ -47,8 +51,8 @@ pub struct Gallery {
     names: Vec<Box<str>>,
     places: HashMap<Box<str>, usize>,
     /// Entry after entry, `dimension` values each.
-    values: Vec<f32>,
-    codes: Vec<i8>,
+    values: Zeroizing<Vec<f32>>,
+    codes: Zeroizing<Vec<i8>>,
     coded: Vec<Coded>,
 }
 
@@ -71,8 +75,8 @@ impl Gallery {
             dimension,
             names: Vec::new(),
             places: HashMap::new(),
-            values: Vec::new(),
-            codes: Vec::new(),
+            values: Zeroizing::default(),
+            codes: Zeroizing::default(),
             coded: Vec::new(),
         })
     }
@@ -112,6 +116,7 @@ impl Gallery {
         let entry = entry.as_ref();
         self.check(entry)?;
         self.insert(name)?;
+        make_room(&mut self.values, self.dimension);
         self.values.extend_from_slice(entry.values());
         self.code(entry.values());
         Ok(())
@@ -135,9 +140,9 @@ impl Gallery {
         }
         let (d, from) = (self.dimension, last * self.dimension);
         self.values.copy_within(from..from + d, place * d);
-        self.values.truncate(from);
+        cut(&mut self.values, from);
         self.codes.copy_within(from..from + d, place * d);
-        self.codes.truncate(from);
+        cut(&mut self.codes, from);
         Ok(())
     }
 
@@ -157,7 +162,7 @@ impl Gallery {
         if k == 0 {
             return Ok(Vec::new());
         }
-        let mut codes = vec![0i8; self.dimension];
+        let mut codes = Zeroizing::new(vec![0i8; self.dimension]);
         let probe_coded = encode(probe.values(), &mut codes);
         let mut upper_ends = Vec::with_capacity(self.len());
         let mut best_lower_ends = BinaryHeap::with_capacity(k + 1);
@@ -232,6 +237,7 @@ impl Gallery {
 
     fn code(&mut self, row: &[f32]) {
         let start = self.codes.len();
+        make_room(&mut self.codes, row.len());
         self.codes.resize(start + row.len(), 0);
         let coded = encode(row, self.codes.get_mut(start..).unwrap_or_default());
         self.coded.push(coded);

@@ -32,18 +32,21 @@ pub enum PartKind {
     Text,
     /// A network as our kernels read it, beside its ONNX part: `net/prepared.rs`.
     Prepared,
+    /// The signature over everything else, which [`crate::Pack`] keeps apart from the parts.
+    Signature,
     /// A kind that this version does not know; it is kept and ignored.
     Other(u32),
 }
 
 impl PartKind {
-    fn number(self) -> u32 {
+    pub(super) fn number(self) -> u32 {
         match self {
             PartKind::Onnx => 1,
             PartKind::Chip => 2,
             PartKind::Embedding => 3,
             PartKind::Text => 4,
             PartKind::Prepared => 5,
+            PartKind::Signature => 6,
             PartKind::Other(number) => number,
         }
     }
@@ -55,6 +58,7 @@ impl PartKind {
             3 => PartKind::Embedding,
             4 => PartKind::Text,
             5 => PartKind::Prepared,
+            6 => PartKind::Signature,
             other => PartKind::Other(other),
         }
     }

@@ -8,6 +8,7 @@ mod digest;
 mod embedded;
 mod manifest;
 mod mapped;
+mod signature;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub use manifest::{
     Alignment, ColourOrder, DetectorManifest, InputForm, Layout, Manifest, Provenance, QualityPolicies, RecogniserManifest,
     SelfTest,
 };
+use signature::PackSignature;
+pub use signature::{PackKey, PackSigningKey, Trust};
 
 /// The most bytes of a pack file that is opened.
 const MAX_BYTES: u64 = 512 << 20;
@@ -36,7 +39,11 @@ pub struct Pack {
     manifest: Arc<Manifest>,
     parts: Arc<Vec<Part>>,
     model_id: ModelId,
+    signature: Option<PackSignature>,
 }
+
+/// The name of the part in which a pack's file carries its signature.
+const SIGNATURE: &str = "signature";
 
 impl std::fmt::Debug for Pack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,7 +52,7 @@ impl std::fmt::Debug for Pack {
 }
 
 impl Pack {
-    /// Opens a pack file of up to 512 MiB.
+    /// Opens a pack file of up to 512 MiB, signed by whom the caller trusts; [`Trust::Unsigned`] must be asked for.
     ///
     /// The file is mapped, not read: it must not be changed where it lies while the pack or anything made of it lives. Replace it by rename,
     /// as [`Pack::save`] does, and the old one stays whole for whoever holds it; overwriting it in place gives wrong scores, and cutting it
@@ -53,7 +60,7 @@ impl Pack {
     ///
     /// # Errors
     /// [`ErrorCode::CannotRead`], or one of the pack's own: see [`Pack::from_bytes`]. Each names the file.
-    pub fn open(path: impl AsRef<Path>) -> Result<Pack> {
+    pub fn open(path: impl AsRef<Path>, trust: Trust) -> Result<Pack> {
         let path = path.as_ref();
         let cannot = |e: std::io::Error| Error::new(ErrorCode::CannotRead, e.to_string());
         let read = || {
@@ -62,7 +69,7 @@ impl Pack {
                 let detail = format!("{} bytes, the limit is {MAX_BYTES}", source.len());
                 return Err(Error::new(ErrorCode::PackTooLarge, detail));
             }
-            Pack::read(&source)
+            Pack::read(&source, trust)
         };
         read().map_err(|error| error.in_file(path))
     }
@@ -72,17 +79,34 @@ impl Pack {
     /// # Errors
     /// [`ErrorCode::NotAPack`], [`ErrorCode::UnknownPackVersion`], [`ErrorCode::TruncatedPack`], [`ErrorCode::AlteredPack`] with the
     /// expected and found hash, [`ErrorCode::PackTooLarge`], [`ErrorCode::InvalidManifest`], [`ErrorCode::MissingPackPart`],
-    /// [`ErrorCode::PackNeedsNewerSdk`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Pack> {
-        Pack::read(&Source::Memory(Bytes::copied(bytes)))
+    /// [`ErrorCode::PackNeedsNewerSdk`]; [`ErrorCode::UnsignedPack`], [`ErrorCode::WrongPackKey`] and [`ErrorCode::ForgedPack`] unless it is
+    /// signed by whom the caller trusts.
+    pub fn from_bytes(bytes: &[u8], trust: Trust) -> Result<Pack> {
+        Pack::read(&Source::Memory(Bytes::copied(bytes)), trust)
     }
 
-    fn read(source: &Source) -> Result<Pack> {
-        let (manifest, parts) = container::read(source)?;
-        Pack::new(Manifest::from_json(&manifest)?, parts)
+    fn read(source: &Source, trust: Trust) -> Result<Pack> {
+        let (manifest, mut parts) = container::read(source)?;
+        let place = parts.iter().position(|part| part.kind == PartKind::Signature);
+        let signature = place.map(|place| PackSignature::read(&parts.remove(place).bytes()?, &manifest)).transpose()?;
+        // Before anything of it is parsed. Parts that stay in the file are covered by their hashes.
+        if let Trust::SignedBy(key) = trust {
+            key.check(signature.as_ref(), &parts)?;
+        }
+        Ok(Pack { signature, ..Pack::new(Manifest::from_json(&manifest)?, parts)? })
     }
 
-    /// A pack of these parts; the manifest's references are checked.
+    /// The pack with a signature of this key over all that it holds. A pack that is changed in any way has none any more.
+    pub fn signed(&self, key: &PackSigningKey) -> Pack {
+        Pack { signature: Some(key.sign(&self.manifest.to_json(), &self.parts)), ..self.clone() }
+    }
+
+    /// The key that the pack's signature names. It says nothing unless the pack was opened with [`Trust::SignedBy`].
+    pub fn signed_by(&self) -> Option<PackKey> {
+        self.signature.as_ref()?.key()
+    }
+
+    /// An unsigned pack of these parts; the manifest's references are checked.
     ///
     /// # Errors
     /// [`ErrorCode::MissingPackPart`], [`ErrorCode::InvalidManifest`].
@@ -95,6 +119,10 @@ impl Pack {
                     ErrorCode::InvalidManifest,
                     format!("part {index} has a name of {} bytes", part.name.len()),
                 ));
+            }
+            if part.kind == PartKind::Signature {
+                let detail = format!("part {:?} is a signature, which `Pack::signed` makes", part.name);
+                return Err(Error::new(ErrorCode::InvalidManifest, detail));
             }
             if parts[..index].iter().any(|other| other.name == part.name) {
                 return Err(Error::new(ErrorCode::InvalidManifest, format!("two parts are named {:?}", part.name)));
@@ -112,7 +140,7 @@ impl Pack {
             find(&test.embedding, PartKind::Embedding)?;
         }
         let model_id = model_id(&manifest, detector, recogniser);
-        Ok(Pack { manifest: Arc::new(manifest), parts: Arc::new(parts), model_id })
+        Ok(Pack { manifest: Arc::new(manifest), parts: Arc::new(parts), model_id, signature: None })
     }
 
     /// The bytes of the file.
@@ -120,7 +148,9 @@ impl Pack {
     /// # Errors
     /// Those of [`Part::bytes`].
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        container::write(&self.manifest.to_json(), &self.parts)
+        let Some(signature) = &self.signature else { return container::write(&self.manifest.to_json(), &self.parts) };
+        let part = Part::new(SIGNATURE, PartKind::Signature, signature.to_bytes());
+        container::write(signature.manifest(), &[&self.parts[..], &[part]].concat())
     }
 
     /// Writes the file, replacing an old one by rename.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use veriface::{FaceChoice, Pack};
+use veriface::{FaceChoice, Pack, Trust};
 
 use super::pool;
 use crate::data::align::{AlignSettings, Encoding, align};
@@ -67,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         least_eye_distance: arguments.least_eye_distance,
         encoding: if arguments.png { Encoding::Png } else { Encoding::Jpeg(arguments.quality) },
     };
-    let pack = Pack::open(&arguments.pack)?;
+    let pack = Pack::open(&arguments.pack, Trust::Unsigned)?;
     super::make_folder_of(&arguments.set)?;
     let photos = Folder::open(&arguments.photos)?;
     let bar = super::progress("photos");

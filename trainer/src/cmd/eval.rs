@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tch::Tensor;
 use veriface::evaluation::{AtRate, GroupTable, Options, ThresholdSearch};
-use veriface::{Chip, FalseMatchRate, Pack, Purpose, QualityPolicy, Verifier};
+use veriface::{Chip, FalseMatchRate, Pack, Purpose, QualityPolicy, Trust, Verifier};
 
 use crate::data::test_set::TestSet;
 use crate::error::{Error, Result};
@@ -139,7 +139,9 @@ fn chips_of(set: &TestSet, kind: PictureKind<'_>, pair: usize) -> Option<[Chip; 
 
 /// A verifier that finds every face, fit or not.
 fn aligner(pack: &Path) -> Result<Verifier> {
-    Ok(Verifier::builder(Pack::open(pack)?).quality_policy(Purpose::Verify, QualityPolicy::accept_all()).build()?)
+    Ok(Verifier::builder(Pack::open(pack, Trust::Unsigned)?)
+        .quality_policy(Purpose::Verify, QualityPolicy::accept_all())
+        .build()?)
 }
 
 fn among_distractors(model: &Model, probes: &Faces, distractors: &Faces, far: FalseMatchRate) -> Result<Identification> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use veriface::{Chip, FalseMatchRate};
+use veriface::{Chip, FalseMatchRate, PackSigningKey};
 
 use crate::data::chips::{ChipSet, decode};
 use crate::error::{Error, Result};
@@ -70,6 +70,9 @@ pub struct Arguments {
     /// A licence's text, which the pack carries
     #[arg(long = "licence-text", value_name = "FILE")]
     licence_texts: Vec<PathBuf>,
+    /// Sign the pack with the secret key in this file, made by `veriface pack key`
+    #[arg(long, value_name = "FILE")]
+    sign: Option<PathBuf>,
     /// Draws the people of each half
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -100,6 +103,8 @@ fn pack(arguments: &Arguments) -> Result<()> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         recipe.texts.push((name, std::fs::read_to_string(path).map_err(Error::file(path))?));
     }
+    // Read before thresholds are measured, which takes minutes.
+    let signing_key = arguments.sign.as_deref().map(PackSigningKey::open).transpose()?;
     let self_test = match &arguments.self_test {
         None => Chip::drawn_face(),
         Some(path) => {
@@ -108,7 +113,10 @@ fn pack(arguments: &Arguments) -> Result<()> {
         }
     };
     let thresholds = arguments.calibration.as_deref().map(|set| thresholds(arguments, &recipe, set)).transpose()?;
-    let pack = recipe.pack(thresholds.as_ref(), &self_test)?;
+    let mut pack = recipe.pack(thresholds.as_ref(), &self_test)?;
+    if let Some(key) = &signing_key {
+        pack = pack.signed(key);
+    }
     super::make_folder_of(&arguments.output)?;
     pack.save(&arguments.output)?;
     let bytes: usize = pack.parts().iter().map(|part| part.size()).sum();
@@ -119,6 +127,9 @@ fn pack(arguments: &Arguments) -> Result<()> {
         pack.model_id(),
         pack.parts().len()
     );
+    if let Some(key) = pack.signed_by() {
+        println!("  signed by {key}");
+    }
     for point in pack.manifest().calibration.iter().flat_map(|calibration| calibration.points()) {
         println!(
             "  {}: threshold {}, measured {:.1e} … {:.1e} on {} impostor pairs; false non-match rate {:.2} %",

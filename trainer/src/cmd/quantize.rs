@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use veriface::evaluation::Options;
-use veriface::{Pack, Purpose, QualityPolicy, Verifier};
+use veriface::{Pack, Purpose, QualityPolicy, Trust, Verifier};
 
 use crate::data::chips::{Chip, ChipSet};
 use crate::data::test_set::TestSet;
@@ -190,5 +190,7 @@ fn compared(arguments: &Arguments, models: &[Model; 2]) -> Result<Vec<Compared>>
 
 /// A verifier that finds every face, fit or not.
 fn aligner(pack: &Path) -> Result<Verifier> {
-    Ok(Verifier::builder(Pack::open(pack)?).quality_policy(Purpose::Verify, QualityPolicy::accept_all()).build()?)
+    Ok(Verifier::builder(Pack::open(pack, Trust::Unsigned)?)
+        .quality_policy(Purpose::Verify, QualityPolicy::accept_all())
+        .build()?)
 }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor, no_grad};
-use veriface::{Chip, Embedding, ModelId, Pack, Purpose, QualityPolicy, Verifier};
+use veriface::{Chip, Embedding, ModelId, Pack, Purpose, QualityPolicy, Trust, Verifier};
 
 use crate::error::{Error, Result};
 use crate::export::graph::Graph;
@@ -70,7 +70,7 @@ impl Model {
                 (Engine::Onnx(Box::new(Teacher::open(&path, normalisation)?)), "onnx", about)
             }
             Some("vfpack") => {
-                let mut builder = Verifier::builder(Pack::open(&path)?);
+                let mut builder = Verifier::builder(Pack::open(&path, Trust::Unsigned)?);
                 if let Some(mirror) = mirror {
                     builder = builder.mirror_averaging(mirror)?;
                 }

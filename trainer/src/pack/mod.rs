@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tract_onnx::pb::ModelProto;
 use veriface::{
     Alignment, Calibration, Chip, DetectorManifest, FalseMatchRate, Manifest, Pack, Part, PartKind, Provenance, QualityPolicies,
-    RecogniserManifest, Verifier,
+    RecogniserManifest, Trust, Verifier,
 };
 
 use crate::error::{Error, Result};
@@ -50,7 +50,7 @@ impl Detector {
 
     /// The detector of a pack.
     pub fn of_pack(path: &Path) -> Result<Self> {
-        let pack = Pack::open(path)?;
+        let pack = Pack::open(path, Trust::Unsigned)?;
         let manifest = pack.manifest().detector.clone();
         let part = pack.parts().iter().find(|part| part.name == manifest.part);
         let onnx = part.map(|part| part.bytes()).transpose()?.map(|bytes| bytes.to_vec()).unwrap_or_default();

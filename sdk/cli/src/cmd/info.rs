@@ -25,10 +25,16 @@ pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
             })
             .collect();
         let plan = if args.plan { Some(setup.lenient_verifier(FaceRule::Largest)?.network_plans()) } else { None };
-        print_line(serde_json::json!({ "model": pack.model_id().hex(), "manifest": manifest, "parts": parts, "plan": plan }))?;
+        print_line(
+            serde_json::json!({ "model": pack.model_id().hex(), "manifest": manifest, "parts": parts, "plan": plan, "signed_by": pack.signed_by().map(|key| key.to_string()) }),
+        )?;
         return Ok(Outcome::Done);
     }
     print_line(format_args!("{}, made by {}, model {}", manifest.id, manifest.created_by, pack.model_id()))?;
+    if let Some(key) = pack.signed_by() {
+        let word = if setup.pack_key.is_some() { "signed by" } else { "signed, as it says, by" };
+        print_line(format_args!("{word} {key}"))?;
+    }
     for part in pack.parts() {
         print_line(format_args!("  {:<22} {:>10} bytes  {:?}", part.name, part.size(), part.kind))?;
     }

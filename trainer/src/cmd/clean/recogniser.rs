@@ -1,7 +1,7 @@
 //! What makes embeddings for cleaning: a teacher, or a pack.
 
 use rayon::prelude::*;
-use veriface::{Chip as AlignedChip, Detector, FaceChoice, Pack, Photo, Purpose, QualityPolicy, Search, Verifier};
+use veriface::{Chip as AlignedChip, Detector, FaceChoice, Pack, Photo, Purpose, QualityPolicy, Search, Trust, Verifier};
 
 use super::Arguments;
 use crate::data::augment::mirror;
@@ -26,7 +26,7 @@ enum Network {
 impl Recogniser {
     /// Loads what the arguments name.
     pub fn open(arguments: &Arguments) -> Result<Self> {
-        let pack = arguments.pack.as_ref().map(Pack::open).transpose()?;
+        let pack = arguments.pack.as_ref().map(|path| Pack::open(path, Trust::Unsigned)).transpose()?;
         let detector = pack.as_ref().map(Detector::load).transpose()?;
         let network = match (&arguments.teacher, pack) {
             (Some(teacher), _) => {

@@ -23,7 +23,8 @@ internal object Native {
 
     @JvmStatic external fun guidanceSentence(place: Int): String
 
-    @JvmStatic external fun openVerifier(path: String?, pack: ByteBuffer?, rate: Double, threshold: Float, choice: Int): Long
+    @JvmStatic
+    external fun openVerifier(path: String?, pack: ByteBuffer?, rate: Double, threshold: Float, choice: Int, key: String?): Long
 
     @JvmStatic external fun closeVerifier(verifier: Long)
 

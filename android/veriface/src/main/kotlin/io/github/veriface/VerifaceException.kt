@@ -65,6 +65,15 @@ enum class ErrorCode(
     /** The pack needs a newer SDK. */
     PACK_NEEDS_NEWER_SDK(411),
 
+    /** The pack is not signed, and the caller trusts only a signed one. */
+    UNSIGNED_PACK(412),
+
+    /** The pack is signed with another key than the one that the caller trusts. */
+    WRONG_PACK_KEY(413),
+
+    /** The pack's signature does not fit its contents. */
+    FORGED_PACK(414),
+
     /** A network's output cannot be made a unit vector. */
     INVALID_EMBEDDING(501),
 
@@ -85,6 +94,15 @@ enum class ErrorCode(
 
     /** The gallery has no such entry, or already has one of that name. */
     GALLERY_ENTRY(507),
+
+    /** The key or passphrase is not the one that the template was sealed with. */
+    WRONG_KEY(508),
+
+    /** The sealed template's bytes are not those that were sealed. */
+    ALTERED_TEMPLATE(509),
+
+    /** The template was sealed for another purpose. */
+    PURPOSE_MISMATCH(510),
 
     /** The pack carries no calibration and the caller stated no threshold. */
     UNCALIBRATED(601),
@@ -114,7 +132,10 @@ enum class ErrorCode(
     CLOSED(806),
 
     /** A fault of the SDK, which stopped this call and nothing else. */
-    INTERNAL_FAULT(807);
+    INTERNAL_FAULT(807),
+
+    /** The system gives no random numbers. */
+    NO_RANDOMNESS(808);
 
     /** What to do about it, in one sentence. */
     val advice: String

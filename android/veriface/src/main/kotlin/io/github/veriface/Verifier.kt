@@ -19,11 +19,11 @@ sealed class Pack {
     /** The one that is built in. */
     data object Embedded : Pack()
 
-    /** A file. */
-    data class File(val path: String) : Pack()
+    /** A file; with a [key], one that its holder signed. Without one the app vouches for the file. */
+    data class File @JvmOverloads constructor(val path: String, val key: String? = null) : Pack()
 
-    /** A direct buffer, such as a mapped asset; it is read once. */
-    class Bytes(val buffer: ByteBuffer) : Pack()
+    /** A direct buffer, such as a mapped asset, which the app's own signature covers; it is read once. With a [key], one that its holder signed. */
+    class Bytes @JvmOverloads constructor(val buffer: ByteBuffer, val key: String? = null) : Pack()
 }
 
 /**
@@ -45,6 +45,11 @@ class Verifier @JvmOverloads constructor(
         falseMatchRate ?: Double.NaN,
         statedThreshold ?: Float.NaN,
         faceChoice.ordinal,
+        when (pack) {
+            is Pack.Embedded -> null
+            is Pack.File -> pack.key
+            is Pack.Bytes -> pack.key
+        },
     )
 
     /** What every template of this verifier carries, in 64 hexadecimal digits. */

@@ -3333,6 +3333,12 @@ data class Settings (
     val `packBytes`: kotlin.ByteArray? = null 
     , 
     /**
+     * The key that the file or bytes must be signed with, 64 hexadecimal digits. Without one the caller vouches for them, as an app does for its own
+     * assets.
+     */
+    val `packKey`: kotlin.String? = null 
+    , 
+    /**
      * The false-match rate to decide at, one that the pack was measured at.
      */
     val `falseMatchRate`: kotlin.Double? = null 
@@ -3364,6 +3370,7 @@ public object FfiConverterTypeSettings: FfiConverterRustBuffer<Settings> {
         return Settings(
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalByteArray.read(buf),
+            FfiConverterOptionalString.read(buf),
             FfiConverterOptionalDouble.read(buf),
             FfiConverterOptionalFloat.read(buf),
             FfiConverterOptionalTypeFaceRule.read(buf),
@@ -3373,6 +3380,7 @@ public object FfiConverterTypeSettings: FfiConverterRustBuffer<Settings> {
     override fun allocationSize(value: Settings) = (
             FfiConverterOptionalString.allocationSize(value.`packFile`) +
             FfiConverterOptionalByteArray.allocationSize(value.`packBytes`) +
+            FfiConverterOptionalString.allocationSize(value.`packKey`) +
             FfiConverterOptionalDouble.allocationSize(value.`falseMatchRate`) +
             FfiConverterOptionalFloat.allocationSize(value.`statedThreshold`) +
             FfiConverterOptionalTypeFaceRule.allocationSize(value.`faceRule`)
@@ -3381,6 +3389,7 @@ public object FfiConverterTypeSettings: FfiConverterRustBuffer<Settings> {
     override fun write(value: Settings, buf: ByteBuffer) {
             FfiConverterOptionalString.write(value.`packFile`, buf)
             FfiConverterOptionalByteArray.write(value.`packBytes`, buf)
+            FfiConverterOptionalString.write(value.`packKey`, buf)
             FfiConverterOptionalDouble.write(value.`falseMatchRate`, buf)
             FfiConverterOptionalFloat.write(value.`statedThreshold`, buf)
             FfiConverterOptionalTypeFaceRule.write(value.`faceRule`, buf)
@@ -3476,6 +3485,18 @@ enum class ErrorNumber(val value: kotlin.UShort) {
      */
     PACK_NEEDS_NEWER_SDK(411u),
     /**
+     * The pack is not signed, and the caller trusts only a signed one.
+     */
+    UNSIGNED_PACK(412u),
+    /**
+     * The pack is signed with another key than the one that the caller trusts.
+     */
+    WRONG_PACK_KEY(413u),
+    /**
+     * The pack's signature does not fit its contents.
+     */
+    FORGED_PACK(414u),
+    /**
      * A network's output cannot be made a unit vector.
      */
     INVALID_EMBEDDING(501u),
@@ -3503,6 +3524,18 @@ enum class ErrorNumber(val value: kotlin.UShort) {
      * The gallery has no such entry, or already has one of that name.
      */
     GALLERY_ENTRY(507u),
+    /**
+     * The key or passphrase is not the one that the template was sealed with.
+     */
+    WRONG_KEY(508u),
+    /**
+     * The sealed template's bytes are not those that were sealed.
+     */
+    ALTERED_TEMPLATE(509u),
+    /**
+     * The template was sealed for another purpose.
+     */
+    PURPOSE_MISMATCH(510u),
     /**
      * The pack carries no calibration and the caller stated no threshold.
      */
@@ -3542,7 +3575,11 @@ enum class ErrorNumber(val value: kotlin.UShort) {
     /**
      * A fault of the SDK, which stopped this call and nothing else.
      */
-    INTERNAL_FAULT(807u);
+    INTERNAL_FAULT(807u),
+    /**
+     * The system gives no random numbers.
+     */
+    NO_RANDOMNESS(808u);
 
     
 
