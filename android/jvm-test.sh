@@ -38,9 +38,11 @@ javac -nowarn -d "$out/stubs" $(find android/stubs -name '*.java')
 compile -cp "$out:$out/stubs:$path" -d "$out/android" $(find android/veriface/src/main/kotlin -path '*/veriface/android/*.kt')
 
 target/release/veriface enrol tests/fixtures/obama-smiling.jpg --output "$out/obama.vftemplate" >/dev/null
+target/release/veriface bench tests/fixtures/collins.jpg --runs 3 --json > "$out/bench.json"
 tests=$(cd android/veriface/src/test/kotlin && find . -name '*Test.kt' | sed 's|^\./||; s|\.kt$||; s|/|.|g')
 # shellcheck disable=SC2086
 java -Xcheck:jni -Xmx512m -Djava.library.path="$library" -Dveriface.root="$PWD" -Dveriface.template="$out/obama.vftemplate" \
+    -Dveriface.bench="$out/bench.json" \
     -cp "$out:$path:$kotlin/lib/kotlin-stdlib.jar:/usr/share/java/hamcrest-core.jar:/usr/share/java/hamcrest.jar" \
     org.junit.runner.JUnitCore $tests 2>&1 | tee "$out/log.txt"
 if grep -q "^WARNING in native method\|FATAL ERROR in native method" "$out/log.txt"; then

@@ -56,7 +56,7 @@ fn embeddings_equal_the_python_reference() {
     let photo = fixture("collins.jpg");
     let landmarks: [[f32; 2]; 5] = serde_json::from_value(golden["landmarks"].clone()).unwrap();
     let landmarks = Landmarks::new(landmarks.map(|[x, y]| Point::new(x, y))).unwrap();
-    let of_points = verifier.extract_at(&photo, landmarks, Purpose::Verify).unwrap();
+    let of_points = verifier.extract((&photo, landmarks), Purpose::Verify).unwrap();
     let of_points = cosine(of_points.embedding.values(), &expected);
     assert!(of_points >= 0.999, "{of_points}");
     // The reference looks once; this face is small enough in its 320 pixels to be looked at again, which moves the points by 2 pixels
@@ -436,7 +436,7 @@ fn landmarks_of_another_detector_are_taken_or_refused() {
     let Some(verifier) = reference() else { return };
     let photo = fixture("collins.jpg");
     let found = verifier.extract(&photo, Purpose::Verify).unwrap();
-    let given = verifier.extract_at(&photo, found.face.landmarks, Purpose::Verify).unwrap();
+    let given = verifier.extract((&photo, found.face.landmarks), Purpose::Verify).unwrap();
     assert_eq!(given.embedding, found.embedding);
     let [left, right, nose, mouth_left, mouth_right] = *found.face.landmarks.points();
     let refused = |points: [Point; 5]| Landmarks::new(points).unwrap_err().code();

@@ -94,6 +94,15 @@ int main(int count, char **arguments) {
     CHECK(vf_enrol(verifier, &frame, 1, &damaged, &error) == VF_ERROR_INVALID_FRAME && error.picture == 0);
     frame.planes[0].length++;
 
+    /* Another detector's points: ours gives none here, so the frame's quality is what is said; their order counts. */
+    frame.has_landmarks = true;
+    const float face[10] = {20, 15, 40, 15, 30, 24, 22, 34, 38, 34};
+    memcpy(frame.landmarks, face, sizeof face);
+    CHECK(vf_verify_template(verifier, person, &frame, &decision, &error) == VF_ERROR_POOR_QUALITY && error.reasons);
+    frame.landmarks[0] = 40, frame.landmarks[2] = 20;
+    CHECK(vf_verify_template(verifier, person, &frame, &decision, &error) == VF_ERROR_INVALID_LANDMARKS && error.picture == VF_PICTURE_PROBE);
+    frame.has_landmarks = false;
+
     vf_session session;
     vf_progress progress;
     CHECK(vf_session_open(verifier, VF_PURPOSE_VERIFY, &session, &error) == 0);

@@ -13,6 +13,20 @@ pub enum PackSource<'a> {
     Bytes(&'a [u8]),
 }
 
+impl PackSource<'_> {
+    /// The pack.
+    ///
+    /// # Errors
+    /// Those of [`Pack::open`] and [`Pack::from_bytes`].
+    pub fn open(self) -> Result<Pack> {
+        match self {
+            PackSource::Embedded => Pack::embedded(),
+            PackSource::File(path) => Pack::open(path),
+            PackSource::Bytes(bytes) => Pack::from_bytes(bytes),
+        }
+    }
+}
+
 /// How a verifier decides.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Options {
@@ -30,12 +44,7 @@ impl Options {
     /// # Errors
     /// Those of [`Pack::open`] and [`veriface::VerifierBuilder::build`]; [`ErrorCode::InvalidArgument`] for a rate or score out of range.
     pub fn verifier(&self, pack: PackSource<'_>) -> Result<Verifier> {
-        let pack = match pack {
-            PackSource::Embedded => Pack::embedded()?,
-            PackSource::File(path) => Pack::open(path)?,
-            PackSource::Bytes(bytes) => Pack::from_bytes(bytes)?,
-        };
-        let mut builder = Verifier::builder(pack).face_choice(self.face_choice);
+        let mut builder = Verifier::builder(pack.open()?).face_choice(self.face_choice);
         if let Some(rate) = self.false_match_rate {
             builder = builder.false_match_rate(FalseMatchRate::new(rate)?);
         }
