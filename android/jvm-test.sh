@@ -35,7 +35,8 @@ compile -cp "$path" -d "$out" $sources
 # What needs `android.*` compiles against stubs of the platform; it cannot run here.
 javac -nowarn -d "$out/stubs" $(find android/stubs -name '*.java')
 # shellcheck disable=SC2086
-compile -cp "$out:$out/stubs:$path" -d "$out/android" $(find android/veriface/src/main/kotlin -path '*/veriface/android/*.kt')
+compile -cp "$out:$out/stubs:$path" -d "$out/android" \
+    $(find android/veriface/src/main/kotlin -path '*/veriface/android/*.kt') $(find android/bench -name '*.kt')
 
 target/release/veriface enrol tests/fixtures/obama-smiling.jpg --output "$out/obama.vftemplate" >/dev/null
 target/release/veriface bench tests/fixtures/collins.jpg --runs 3 --json > "$out/bench.json"

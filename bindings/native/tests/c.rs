@@ -1,19 +1,22 @@
 //! The C interface from C: compiled with the system's compiler, linked with the native library, run.
+//!
+//! `bindings/arm.sh` runs the same tests on the same library built for another processor: `VERIFACE_CC` is then that processor's compiler,
+//! `VERIFACE_LIBRARY` the folder of the library, and `VERIFACE_RUNNER` the command that emulates it.
 
 mod library;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use veriface::{Frame, Pack, Plane, Verifier, YuvMatrix, YuvRange};
-use veriface_tests::{fixture, here};
+use veriface::{Chip, Frame, Pack, Plane, Template, Verifier, YuvMatrix, YuvRange};
+use veriface_tests::{cosine, fixture, here, reference_pack};
 
 /// Compiles a C source against the header and the native library, as strictly as the compiler can.
-fn compiled(source: &str, folder: &Path) -> std::path::PathBuf {
+fn compiled(source: &str, folder: &Path) -> PathBuf {
     let bindings = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let program = folder.join("program");
-    let library = library::folder();
-    let status = Command::new("cc")
+    let library = std::env::var_os("VERIFACE_LIBRARY").map_or_else(library::folder, PathBuf::from);
+    let status = Command::new(std::env::var_os("VERIFACE_CC").unwrap_or_else(|| "cc".into()))
         .args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-pthread"])
         .arg(bindings.join("c").join(source))
         .arg("-I")
@@ -30,6 +33,15 @@ fn compiled(source: &str, folder: &Path) -> std::path::PathBuf {
     program
 }
 
+/// The program, under the emulator where there is one.
+fn run(program: PathBuf) -> Command {
+    let Ok(runner) = std::env::var("VERIFACE_RUNNER") else { return Command::new(program) };
+    let mut words = runner.split_whitespace();
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).arg(program);
+    command
+}
+
 fn output(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -40,7 +52,7 @@ fn output(command: &mut Command) -> Output {
 fn the_contract_holds_and_templates_are_rust_s_to_the_bit() {
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("obama.vftemplate");
-    output(Command::new(compiled("tests/contract.c", folder.path())).arg(here("fixtures")).arg(&template));
+    output(run(compiled("tests/contract.c", folder.path())).arg(here("fixtures")).arg(&template));
     let verifier = Verifier::from_pack(Pack::embedded().unwrap()).unwrap();
     let expected = verifier.enrol([&fixture("obama-smiling.jpg")]).unwrap().template;
     assert!(std::fs::read(template).unwrap() == expected.to_bytes());
@@ -57,13 +69,12 @@ fn an_nv12_frame_gives_rust_s_score() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("frame.nv12");
     std::fs::write(&file, &nv12).unwrap();
-    let printed = output(
-        Command::new(compiled("examples/nv12.c", folder.path())).arg(here("fixtures/obama-smiling.jpg")).arg(file).args([
+    let printed =
+        output(run(compiled("examples/nv12.c", folder.path())).arg(here("fixtures/obama-smiling.jpg")).arg(file).args([
             width.to_string(),
             height.to_string(),
             stride.to_string(),
-        ]),
-    );
+        ]));
     let printed = String::from_utf8(printed.stdout).unwrap();
 
     let verifier = Verifier::from_pack(Pack::embedded().unwrap()).unwrap();
@@ -74,6 +85,30 @@ fn an_nv12_frame_gives_rust_s_score() {
     let decision = verifier.verify_template(&template, frame).unwrap().decision;
     assert!(decision.same);
     assert!(printed.starts_with(&format!("same 1 score {:.6}", decision.score.get())), "{printed} {}", decision.score.get());
+}
+
+/// The default pack's recogniser computes in whole numbers, so its templates are equal everywhere; one that computes in floats is equal but
+/// for their rounding.
+#[test]
+fn an_fp32_network_gives_rust_s_embedding() {
+    let Some(pack) = reference_pack("mobilefacenet-yunet") else { return };
+    let verifier = Verifier::from_pack(pack).unwrap();
+    let pack = verifier.finished_pack(&Chip::drawn_face()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, template) = (folder.path().join("fp32.vfpack"), folder.path().join("obama.vftemplate"));
+    std::fs::write(&file, pack.to_bytes().unwrap()).unwrap();
+    output(
+        run(compiled("examples/enrol.c", folder.path()))
+            .arg("--pack")
+            .arg(&file)
+            .arg(&template)
+            .arg(here("fixtures/obama-smiling.jpg")),
+    );
+    let expected = Verifier::from_pack(pack).unwrap().enrol([&fixture("obama-smiling.jpg")]).unwrap().template;
+    let found = Template::from_bytes(&std::fs::read(template).unwrap()).unwrap();
+    let cosine = cosine(found.embedding().values(), expected.embedding().values());
+    println!("fp32: 1 - cosine = {:e}", 1.0 - cosine);
+    assert!(cosine >= 0.99999, "{cosine}");
 }
 
 /// JFIF's full-range BT.601, the chroma of each second pixel.

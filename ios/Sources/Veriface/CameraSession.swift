@@ -16,17 +16,24 @@ public final class CameraSession {
     ///
     /// - Parameters:
     ///   - orientation: how the buffer has to be turned to be upright; `.up` where the capture connection already turns it.
-    public func frame(_ sample: CMSampleBuffer, orientation: CGImagePropertyOrientation = .up) throws -> Progress? {
+    ///   - landmarks: the face's points, where another detector has found them; then nothing is detected.
+    public func frame(
+        _ sample: CMSampleBuffer, orientation: CGImagePropertyOrientation = .up, landmarks: Landmarks? = nil
+    ) throws -> Progress? {
         guard let buffer = CMSampleBufferGetImageBuffer(sample) else { return nil }
         let seconds = CMSampleBufferGetPresentationTimeStamp(sample).seconds
-        return try frame(buffer, orientation: orientation, seconds: seconds)
+        return try frame(buffer, orientation: orientation, seconds: seconds, landmarks: landmarks)
     }
 
     /// The same for a pixel buffer and its time since any fixed moment.
-    public func frame(_ buffer: CVPixelBuffer, orientation: CGImagePropertyOrientation, seconds: TimeInterval) throws -> Progress {
+    public func frame(
+        _ buffer: CVPixelBuffer, orientation: CGImagePropertyOrientation, seconds: TimeInterval, landmarks: Landmarks? = nil
+    ) throws -> Progress {
         let milliseconds = UInt64(max(0, seconds) * 1000)
         return try buffer.withPlanes(orientation: orientation) { layout, first, second in
-            try inner.frame(layout: layout, first: first, second: second, third: Data(), milliseconds: milliseconds)
+            var located = layout
+            located.landmarks = landmarks
+            return try inner.frame(layout: located, first: first, second: second, third: Data(), milliseconds: milliseconds)
         }
     }
 
