@@ -30,10 +30,8 @@ public final class CameraSession {
         _ buffer: CVPixelBuffer, orientation: CGImagePropertyOrientation, seconds: TimeInterval, landmarks: Landmarks? = nil
     ) throws -> Progress {
         let milliseconds = UInt64(max(0, seconds) * 1000)
-        return try buffer.withPlanes(orientation: orientation) { layout, first, second in
-            var located = layout
-            located.landmarks = landmarks
-            return try inner.frame(layout: located, first: first, second: second, third: Data(), milliseconds: milliseconds)
+        return try buffer.withPlanes(orientation: orientation, landmarks: landmarks) { layout, first, second in
+            try inner.frame(layout: layout, first: first, second: second, third: Data(), milliseconds: milliseconds)
         }
     }
 
@@ -56,7 +54,7 @@ public final class CameraSession {
 extension Picture {
     /// A copy of a pixel buffer: BGRA, 420f or 420v.
     public static func of(_ buffer: CVPixelBuffer, orientation: CGImagePropertyOrientation = .up) throws -> Picture {
-        try buffer.withPlanes(orientation: orientation) { layout, first, second in
+        try buffer.withPlanes(orientation: orientation, landmarks: nil) { layout, first, second in
             try Picture.pixels(layout: layout, first: first, second: second, third: Data())
         }
     }
@@ -70,7 +68,9 @@ public struct UnsupportedPixelBuffer: Error {
 
 extension CVPixelBuffer {
     /// The layout and the planes' memory, which is valid for the call only.
-    func withPlanes<T>(orientation: CGImagePropertyOrientation, _ body: (FrameLayout, Data, Data) throws -> T) throws -> T {
+    func withPlanes<T>(
+        orientation: CGImagePropertyOrientation, landmarks: Landmarks?, _ body: (FrameLayout, Data, Data) throws -> T
+    ) throws -> T {
         let format = CVPixelBufferGetPixelFormatType(self)
         CVPixelBufferLockBaseAddress(self, .readOnly)
         defer { CVPixelBufferUnlockBaseAddress(self, .readOnly) }
@@ -81,7 +81,8 @@ extension CVPixelBuffer {
         case kCVPixelFormatType_32BGRA:
             let stride = CVPixelBufferGetBytesPerRow(self)
             let layout = FrameLayout(
-                format: .bgra8, width: width, height: height, rowStrides: [UInt64(stride)], rotation: rotation, mirrored: mirrored
+                format: .bgra8, width: width, height: height, rowStrides: [UInt64(stride)], rotation: rotation, mirrored: mirrored,
+                landmarks: landmarks
             )
             return try body(layout, Self.view(CVPixelBufferGetBaseAddress(self), stride * Int(height)), Data())
         case kCVPixelFormatType_420YpCbCr8BiPlanarFullRange, kCVPixelFormatType_420YpCbCr8BiPlanarVideoRange:
@@ -92,7 +93,7 @@ extension CVPixelBuffer {
             let full = format == kCVPixelFormatType_420YpCbCr8BiPlanarFullRange
             let layout = FrameLayout(
                 format: .nv12, width: width, height: height, rowStrides: strides.map { UInt64($0) }, rotation: rotation,
-                mirrored: mirrored, matrix: matrix, range: full ? .full : .video
+                mirrored: mirrored, matrix: matrix, range: full ? .full : .video, landmarks: landmarks
             )
             return try body(layout, planes[0], planes[1])
         default:

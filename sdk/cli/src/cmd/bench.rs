@@ -13,6 +13,9 @@ pub struct Args {
     /// How often each stage is timed
     #[arg(long, default_value_t = 50)]
     runs: usize,
+    /// The device's name in the report; by default the processor's
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
     /// Time how work grows with batch, gallery and picture
     #[arg(long)]
     growth: bool,
@@ -22,7 +25,7 @@ pub struct Args {
 }
 
 pub fn run(setup: &Setup, args: &Args) -> Result<Outcome> {
-    let device = processor().unwrap_or_else(|| "unknown".into());
+    let device = args.device.clone().or_else(processor).unwrap_or_else(|| "unknown".into());
     let cases = Cases { device: &device, runs: args.runs, growth: args.growth.then_some(args.most_entries) };
     let picture = || {
         let read = match args.picture.as_os_str() == "-" {
