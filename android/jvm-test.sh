@@ -19,7 +19,8 @@ if [ ! -e "$kotlin/lib/kotlin-compiler.jar" ]; then
     npm install --silent --no-audit --no-fund --prefix target/tools kotlin-compiler@2.4.20 >/dev/null 2>&1 || skip "npm has no kotlin-compiler"
 fi
 
-library="${1:-target/release}"
+# What `cargo test` has built: the border's tests need its feature `faults`.
+library="${1:-target/release/deps}"
 out=target/jvm
 rm -rf "$out"
 mkdir -p "$out"
