@@ -7,5 +7,5 @@ cd "$(dirname "$0")/.."
 
 # RUSTFLAGS in the environment would replace the page size that .cargo/config.toml asks for.
 unset RUSTFLAGS
-cargo ndk --platform 24 -t arm64-v8a -t armeabi-v7a -t x86_64 -o android/native build --profile dist -p veriface-native
+cargo ndk --platform 24 -t arm64-v8a -t armeabi-v7a -t x86_64 -o android/native build --profile size -p veriface-native --no-default-features
 for library in android/native/*/libveriface_native.so; do python3 android/check_elf.py "$library"; done

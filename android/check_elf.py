@@ -40,6 +40,8 @@ def main():
     for symbol in (b"JNI_OnLoad", b"Java_io_github_veriface_Native_verify", b"vf_verify"):
         if b"\0" + symbol + b"\0" not in data:
             sys.exit(f"{arguments.library}: {symbol.decode()} is not exported")
+    if b"Java_io_github_veriface_Faults" in data:
+        sys.exit(f"{arguments.library}: built with the feature `faults`, which is for tests")
     print(f"{arguments.library}: {len(data)} bytes, segments at {sorted(set(found))}")
 
 

@@ -19,7 +19,8 @@ if [ ! -e "$kotlin/lib/kotlin-compiler.jar" ]; then
     npm install --silent --no-audit --no-fund --prefix target/tools kotlin-compiler@2.4.20 >/dev/null 2>&1 || skip "npm has no kotlin-compiler"
 fi
 
-library="${1:-target/release}"
+# What `cargo test` has built: the border's tests need its feature `faults`.
+library="${1:-target/release/deps}"
 out=target/jvm
 rm -rf "$out"
 mkdir -p "$out"
@@ -35,12 +36,15 @@ compile -cp "$path" -d "$out" $sources
 # What needs `android.*` compiles against stubs of the platform; it cannot run here.
 javac -nowarn -d "$out/stubs" $(find android/stubs -name '*.java')
 # shellcheck disable=SC2086
-compile -cp "$out:$out/stubs:$path" -d "$out/android" $(find android/veriface/src/main/kotlin -path '*/veriface/android/*.kt')
+compile -cp "$out:$out/stubs:$path" -d "$out/android" \
+    $(find android/veriface/src/main/kotlin -path '*/veriface/android/*.kt') $(find android/bench -name '*.kt')
 
 target/release/veriface enrol tests/fixtures/obama-smiling.jpg --output "$out/obama.vftemplate" >/dev/null
+target/release/veriface bench tests/fixtures/collins.jpg --runs 3 --json > "$out/bench.json"
 tests=$(cd android/veriface/src/test/kotlin && find . -name '*Test.kt' | sed 's|^\./||; s|\.kt$||; s|/|.|g')
 # shellcheck disable=SC2086
 java -Xcheck:jni -Xmx512m -Djava.library.path="$library" -Dveriface.root="$PWD" -Dveriface.template="$out/obama.vftemplate" \
+    -Dveriface.bench="$out/bench.json" \
     -cp "$out:$path:$kotlin/lib/kotlin-stdlib.jar:/usr/share/java/hamcrest-core.jar:/usr/share/java/hamcrest.jar" \
     org.junit.runner.JUnitCore $tests 2>&1 | tee "$out/log.txt"
 if grep -q "^WARNING in native method\|FATAL ERROR in native method" "$out/log.txt"; then

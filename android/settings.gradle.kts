@@ -14,4 +14,4 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "veriface"
-include(":veriface", ":sample")
+include(":veriface", ":sample", ":bench")

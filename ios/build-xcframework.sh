@@ -5,16 +5,16 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 for target in aarch64-apple-ios aarch64-apple-ios-sim x86_64-apple-ios; do
-    IPHONEOS_DEPLOYMENT_TARGET=13.0 cargo rustc --profile dist --package veriface-native --crate-type staticlib --target "$target"
+    IPHONEOS_DEPLOYMENT_TARGET=13.0 cargo rustc --profile size --package veriface-native --no-default-features --crate-type staticlib --target "$target"
 done
 headers=target/ios-headers
 rm -rf "$headers" ios/veriface_nativeFFI.xcframework target/ios-simulator
 mkdir -p "$headers" target/ios-simulator
 cp ios/Sources/VerifaceUniffi/veriface_nativeFFI.h "$headers/"
 cp ios/veriface_nativeFFI.modulemap "$headers/module.modulemap"
-lipo -create target/{aarch64-apple-ios-sim,x86_64-apple-ios}/dist/libveriface_native.a -output target/ios-simulator/libveriface_native.a
+lipo -create target/{aarch64-apple-ios-sim,x86_64-apple-ios}/size/libveriface_native.a -output target/ios-simulator/libveriface_native.a
 xcodebuild -create-xcframework \
-    -library target/aarch64-apple-ios/dist/libveriface_native.a -headers "$headers" \
+    -library target/aarch64-apple-ios/size/libveriface_native.a -headers "$headers" \
     -library target/ios-simulator/libveriface_native.a -headers "$headers" \
     -output ios/veriface_nativeFFI.xcframework
 
@@ -26,3 +26,4 @@ for slice in ios-arm64:arm64 ios-arm64_x86_64-simulator:"x86_64 arm64"; do
 done
 rm -rf ios/Tests/VerifaceTests/Portraits
 cp -R tests/fixtures ios/Tests/VerifaceTests/Portraits
+cargo run --release --package veriface-cli -- enrol tests/fixtures/obama-smiling.jpg --output ios/Tests/VerifaceTests/Portraits/obama.vftemplate

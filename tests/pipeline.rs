@@ -6,7 +6,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, RgbImage};
 use veriface::{
     Chip, ErrorCode, FaceChoice, Frame, Guidance, Landmarks, Orientation, Pack, Photo, Plane, Point, Purpose, QualityPolicy,
-    Rotation, Score, Trust, Verifier, VerifierSession, Which, YuvMatrix, YuvRange,
+    Rotation, Score, Sighting, Trust, Verifier, VerifierSession, Which, YuvMatrix, YuvRange,
 };
 use veriface_tests::{cosine, fixture, here, reference_pack, shared, tiny_pack};
 
@@ -56,7 +56,7 @@ fn embeddings_equal_the_python_reference() {
     let photo = fixture("collins.jpg");
     let landmarks: [[f32; 2]; 5] = serde_json::from_value(golden["landmarks"].clone()).unwrap();
     let landmarks = Landmarks::new(landmarks.map(|[x, y]| Point::new(x, y))).unwrap();
-    let of_points = verifier.extract_at(&photo, landmarks, Purpose::Verify).unwrap();
+    let of_points = verifier.extract((&photo, landmarks), Purpose::Verify).unwrap();
     let of_points = cosine(of_points.embedding.values(), &expected);
     assert!(of_points >= 0.999, "{of_points}");
     // The reference looks once; this face is small enough in its 320 pixels to be looked at again, which moves the points by 2 pixels
@@ -436,8 +436,18 @@ fn landmarks_of_another_detector_are_taken_or_refused() {
     let Some(verifier) = reference() else { return };
     let photo = fixture("collins.jpg");
     let found = verifier.extract(&photo, Purpose::Verify).unwrap();
-    let given = verifier.extract_at(&photo, found.face.landmarks, Purpose::Verify).unwrap();
+    let given = verifier.extract((&photo, found.face.landmarks), Purpose::Verify).unwrap();
     assert_eq!(given.embedding, found.embedding);
+    // Nothing is detected: where there is no face either, quality is all that can be said.
+    let grey = [128; 640 * 480];
+    let nobody = Frame::gray8(&grey, 640, 480, 640).unwrap();
+    assert_eq!(verifier.extract(nobody, Purpose::Verify).unwrap_err().code(), ErrorCode::NoFace);
+    assert_eq!(verifier.extract((nobody, found.face.landmarks), Purpose::Verify).unwrap_err().code(), ErrorCode::PoorQuality);
+    let mut session = VerifierSession::new(&verifier, Purpose::Verify).unwrap();
+    let seen = session.frame((nobody, found.face.landmarks), Duration::ZERO).unwrap();
+    assert!(matches!(seen.sighting, Sighting::Seen { face, .. } if face.landmarks == found.face.landmarks), "{seen:?}");
+    let template = verifier.enrol([(&photo, found.face.landmarks)]).unwrap().template;
+    assert_eq!(template.embedding(), &found.embedding);
     let [left, right, nose, mouth_left, mouth_right] = *found.face.landmarks.points();
     let refused = |points: [Point; 5]| Landmarks::new(points).unwrap_err().code();
     assert_eq!(refused([right, left, nose, mouth_left, mouth_right]), ErrorCode::InvalidLandmarks);

@@ -1,11 +1,25 @@
 #!/usr/bin/env bash
-# Builds a wheel in `target/wheels` for this machine's Python 3 and system: `bindings/python/wheel.sh`.
+# Builds a wheel in `target/wheels` for any Python 3 on this system, by maturin, and tries it in an empty environment.
+# Usage: wheel.sh [OPTIONS OF maturin build], such as `--profile size --no-default-features` for packs with prepared networks alone: a tenth of
+# the build's time and a third of the size.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-cargo build --profile dist --package veriface-native
+root=$PWD
+
+tools=target/wheel-tools
+[ -x "$tools/bin/maturin" ] || { python3 -m venv "$tools" && "$tools/bin/pip" install -q "maturin>=1.16,<2"; }
+# maturin looks for UniFFI's command by this name; the workspace's is of the library's own version.
 cargo build --release --package veriface-bindgen
-rm -rf target/wheel
-bindings/python/assemble.sh target/wheel target/dist
-cp bindings/python/{pyproject.toml,setup.py} target/wheel/
-python3 -m pip wheel --quiet --no-deps --wheel-dir target/wheels target/wheel
-ls target/wheels
+ln -sf "$root/target/release/veriface-bindgen" "$tools/bin/uniffi-bindgen"
+rm -rf target/wheels
+(cd bindings/python && PATH="$root/$tools/bin:$PATH" maturin build --out "$root/target/wheels" "$@")
+
+rm -rf target/wheel-environment
+python3 -m venv target/wheel-environment
+target/wheel-environment/bin/pip install -q target/wheels/veriface-*.whl
+cd target/wheel-environment
+bin/python -c 'import sys, veriface
+decision = veriface.Verifier().verify(sys.argv[1], sys.argv[2])
+print(decision.sentence)
+sys.exit(not decision.same)' "$root/tests/fixtures/obama-smiling.jpg" "$root/tests/fixtures/obama-standing.jpg"
+ls -l "$root/target/wheels"

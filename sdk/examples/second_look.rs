@@ -35,7 +35,7 @@ fn main() -> Result<()> {
             continue;
         }
         originals += 1;
-        let original = two_looks.extract_at(&photo, face.landmarks, Purpose::Verify)?.embedding;
+        let original = two_looks.extract((&photo, face.landmarks), Purpose::Verify)?.embedding;
         let frame = photo.frame();
         let pixels = RgbImage::from_raw(frame.width(), frame.height(), frame.to_upright_rgb()).expect("as many bytes as pixels");
         for (lean, found) in LEANS.iter().zip(&mut found) {

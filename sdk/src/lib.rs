@@ -32,6 +32,7 @@ pub use face::{DetectionScore, Face, Landmarks};
 pub use frame::{Border, Frame, Limits, Orientation, Photo, Plane, Rotation, YuvMatrix, YuvRange};
 pub use gallery::{Gallery, Match};
 pub use geometry::{Point, Rect, Similarity};
+#[cfg(feature = "onnx")]
 #[doc(hidden)]
 pub use net::Measured;
 pub use pack::{
@@ -44,4 +45,4 @@ pub use replace::replace_file;
 pub use session::{Progress, VerifierSession};
 pub use template::{Enrolment, SealedTemplate, SealingKey, Secret, Template};
 pub use track::{BestFrame, Found, Guidance, Look, Sighting, Track, TrackPolicy};
-pub use verifier::{DEFAULT_FMR, Extraction, Purpose, Verification, Verifier, VerifierBuilder};
+pub use verifier::{DEFAULT_FMR, Extraction, Purpose, Sample, Verification, Verifier, VerifierBuilder};

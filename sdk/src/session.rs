@@ -7,11 +7,10 @@ use crate::decide::Decision;
 use crate::embed::Embedding;
 use crate::error::{Reason, Result};
 use crate::face::Face;
-use crate::frame::Frame;
 use crate::quality::{self, Quality};
 use crate::template::{Enrolment, Template};
 use crate::track::{Found, Guidance, Look, Sighting, Track, TrackPolicy};
-use crate::verifier::{Purpose, Verifier};
+use crate::verifier::{Purpose, Sample, Verifier};
 
 /// One person before a camera. Feed it frames until [`Progress::ready`], telling the person [`Progress::guidance`] meanwhile; then
 /// [`VerifierSession::decide`] or [`VerifierSession::enrol`].
@@ -84,17 +83,25 @@ impl VerifierSession {
 
     /// Takes the next frame; `at` is its time since any fixed moment, such as the stream's beginning.
     ///
+    /// Where another detector has found the face, its points come with the frame (see [`Sample`]), and ours does not look.
+    ///
     /// Detection runs only on frames where the face's movement asks for it, and the recogniser only on frames that are worth it.
     ///
     /// # Errors
     /// [`crate::ErrorCode::NetworkFailed`], [`crate::ErrorCode::InvalidEmbedding`]. A frame without a face, or with a poor one, is no error:
     /// the guidance says so.
-    pub fn frame<'f>(&mut self, frame: impl Into<Frame<'f>>, at: Duration) -> Result<Progress> {
-        let frame = frame.into();
-        let found = match self.track.look() {
-            Look::Nowhere => Found::NotLooked,
+    pub fn frame<'f>(&mut self, frame: impl Into<Sample<'f>>, at: Duration) -> Result<Progress> {
+        let sample = frame.into();
+        let frame = *sample.frame();
+        let found = match (sample.landmarks(), self.track.look()) {
+            (Some(landmarks), _) => {
+                self.faces.clear();
+                self.faces.push(Face::from_landmarks(*landmarks));
+                Found::Everywhere(&self.faces)
+            }
+            (None, Look::Nowhere) => Found::NotLooked,
             // The detector's input has one size: a part of the frame costs as much as all of it.
-            Look::Region(_) | Look::Whole => {
+            (None, Look::Region(_) | Look::Whole) => {
                 self.verifier.glance(&frame, &mut self.faces)?;
                 Found::Everywhere(&self.faces)
             }

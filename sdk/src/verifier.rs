@@ -68,6 +68,46 @@ pub enum Purpose {
     Verify,
 }
 
+/// What a call is given of a person: a picture, and where the face is if another detector has found it.
+///
+/// Pictures become samples by themselves: `verifier.verify(&photo, frame)`. So does a picture with the points that ML Kit or Apple Vision
+/// found, and then nothing is detected in it: `verifier.verify_template(&template, (frame, landmarks))`. Calibration holds for the pack's own
+/// detector: another's points lie elsewhere by a pixel or two, so measure before relying on the rate.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'f> {
+    frame: Frame<'f>,
+    landmarks: Option<Landmarks>,
+}
+
+impl<'f> Sample<'f> {
+    /// A picture with the face's points, or without them for the verifier to look for the face itself.
+    pub fn new(picture: impl Into<Frame<'f>>, landmarks: Option<Landmarks>) -> Sample<'f> {
+        Sample { frame: picture.into(), landmarks }
+    }
+
+    /// The picture.
+    pub fn frame(&self) -> &Frame<'f> {
+        &self.frame
+    }
+
+    /// The face's points, where they came with the picture.
+    pub fn landmarks(&self) -> Option<&Landmarks> {
+        self.landmarks.as_ref()
+    }
+}
+
+impl<'f, P: Into<Frame<'f>>> From<P> for Sample<'f> {
+    fn from(picture: P) -> Sample<'f> {
+        Sample::new(picture, None)
+    }
+}
+
+impl<'f, P: Into<Frame<'f>>> From<(P, Landmarks)> for Sample<'f> {
+    fn from((picture, landmarks): (P, Landmarks)) -> Sample<'f> {
+        Sample::new(picture, Some(landmarks))
+    }
+}
+
 /// What one picture gives: the face that was chosen, how good it is, and its embedding.
 #[derive(Debug, Clone)]
 pub struct Extraction {
@@ -314,31 +354,22 @@ impl Verifier {
         Ok(Quality::measure(&frame, face, &align(&frame, &face.landmarks)?))
     }
 
-    /// Finds the face that is meant, checks its quality, and embeds it.
+    /// Finds the face that is meant, unless the sample says where it is, checks its quality, and embeds it.
     ///
     /// # Errors
     /// [`ErrorCode::NoFace`], [`ErrorCode::MultipleFaces`] (see [`VerifierBuilder::face_choice`]), [`ErrorCode::PoorQuality`] with its
     /// reasons. There is no fall-back to the whole picture.
-    pub fn extract<'f>(&self, picture: impl Into<Frame<'f>>, purpose: Purpose) -> Result<Extraction> {
-        let frame = picture.into();
-        let faces = self.inner.detector.detect(&frame, &self.inner.search)?;
-        let face = self.inner.choice.choose(&faces, &frame)?;
-        self.extract_face(&frame, face, faces.len(), purpose)
-    }
-
-    /// The same for a face whose landmarks another detector found, such as ML Kit or Apple Vision.
-    ///
-    /// Calibration holds for the pack's own detector: another's points lie elsewhere by a pixel or two, so measure before relying on the rate.
-    ///
-    /// # Errors
-    /// [`ErrorCode::PoorQuality`], [`ErrorCode::InvalidLandmarks`].
-    pub fn extract_at<'f>(&self, picture: impl Into<Frame<'f>>, landmarks: Landmarks, purpose: Purpose) -> Result<Extraction> {
-        self.extract_face(&picture.into(), Face::from_landmarks(landmarks), 1, purpose)
-    }
-
-    fn extract_face(&self, frame: &Frame<'_>, face: Face, faces_found: usize, purpose: Purpose) -> Result<Extraction> {
-        let chip = align(frame, &face.landmarks)?;
-        let quality = Quality::measure(frame, &face, &chip).among(faces_found);
+    pub fn extract<'f>(&self, sample: impl Into<Sample<'f>>, purpose: Purpose) -> Result<Extraction> {
+        let Sample { frame, landmarks } = sample.into();
+        let (face, faces_found) = match landmarks {
+            Some(landmarks) => (Face::from_landmarks(landmarks), 1),
+            None => {
+                let faces = self.inner.detector.detect(&frame, &self.inner.search)?;
+                (self.inner.choice.choose(&faces, &frame)?, faces.len())
+            }
+        };
+        let chip = align(&frame, &face.landmarks)?;
+        let quality = Quality::measure(&frame, &face, &chip).among(faces_found);
         let reasons = self.quality_policy(purpose).check(&quality);
         if !reasons.is_empty() {
             let sentences: Vec<&str> = reasons.iter().map(Reason::sentence).collect();
@@ -352,7 +383,7 @@ impl Verifier {
     ///
     /// # Errors
     /// Those of [`Verifier::extract`], each saying which picture it is about; [`ErrorCode::Uncalibrated`].
-    pub fn verify<'a, 'b>(&self, reference: impl Into<Frame<'a>>, probe: impl Into<Frame<'b>>) -> Result<Verification> {
+    pub fn verify<'a, 'b>(&self, reference: impl Into<Sample<'a>>, probe: impl Into<Sample<'b>>) -> Result<Verification> {
         self.decides()?;
         let reference = self.extract(reference, Purpose::Verify).map_err(|e| e.of(Which::Reference))?;
         let probe = self.extract(probe, Purpose::Verify).map_err(|e| e.of(Which::Probe))?;
@@ -368,7 +399,7 @@ impl Verifier {
     ///
     /// # Errors
     /// Those of [`Verifier::extract`]; [`ErrorCode::ModelMismatch`] when the template is another model's.
-    pub fn verify_template<'f>(&self, template: &Template, probe: impl Into<Frame<'f>>) -> Result<Verification> {
+    pub fn verify_template<'f>(&self, template: &Template, probe: impl Into<Sample<'f>>) -> Result<Verification> {
         self.decides()?;
         template.embedding().require_model(self.model_id()).map_err(|e| e.of(Which::Reference))?;
         let probe = self.extract(probe, Purpose::Verify).map_err(|e| e.of(Which::Probe))?;
@@ -380,7 +411,7 @@ impl Verifier {
     ///
     /// # Errors
     /// Those of [`Verifier::extract`] under the policy for enrolment, naming the picture; [`ErrorCode::NothingToEnrol`].
-    pub fn enrol<'f, P: Into<Frame<'f>>>(&self, pictures: impl IntoIterator<Item = P>) -> Result<Enrolment> {
+    pub fn enrol<'f, P: Into<Sample<'f>>>(&self, pictures: impl IntoIterator<Item = P>) -> Result<Enrolment> {
         let embed = |(index, picture): (usize, P)| {
             self.extract(picture, Purpose::Enrol).map(|e| e.embedding).map_err(|e| e.of(Which::Item(index)))
         };

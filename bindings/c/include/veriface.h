@@ -270,6 +270,11 @@ typedef struct {
   int32_t range;
   // The planes, in the format's order.
   vf_plane planes[3];
+  // Whether another detector has found the face, at `landmarks`; then nothing is detected in the frame.
+  bool has_landmarks;
+  // x and y, in pixels of the upright frame, of the eye on the picture's left, the one on its right, the nose, the mouth's left and right
+  // corner. Another order is `VF_ERROR_INVALID_LANDMARKS`.
+  float landmarks[10];
 } vf_frame;
 
 // Whether two faces are the same person's, at a named threshold.

@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, c_char};
 
-use veriface::{Error, ErrorCode, Frame, Photo, Plane, Result};
-use veriface_bridge::{Layout, camera_frame};
+use veriface::{Error, ErrorCode, Photo, Plane, Result, Sample};
+use veriface_bridge::{Layout, camera_frame, landmarks};
 
 /// Three bytes a pixel: red, green, blue.
 pub const VF_FORMAT_RGB8: i32 = 1;
@@ -68,13 +68,18 @@ pub struct vf_frame {
     pub range: i32,
     /// The planes, in the format's order.
     pub planes: [vf_plane; 3],
+    /// Whether another detector has found the face, at `landmarks`; then nothing is detected in the frame.
+    pub has_landmarks: bool,
+    /// x and y, in pixels of the upright frame, of the eye on the picture's left, the one on its right, the nose, the mouth's left and right
+    /// corner. Another order is `VF_ERROR_INVALID_LANDMARKS`.
+    pub landmarks: [f32; 10],
 }
 
 /// The frame that lies in the caller's memory.
 ///
 /// # Safety
 /// `frame` is null or points to a frame whose planes may be read, and are not written, for as long as the result lives.
-pub(crate) unsafe fn borrowed<'a>(frame: *const vf_frame) -> Result<Frame<'a>> {
+pub(crate) unsafe fn borrowed<'a>(frame: *const vf_frame) -> Result<Sample<'a>> {
     // SAFETY: it is null or may be read.
     let frame = unsafe { frame.as_ref() }.ok_or_else(|| missing("frame"))?;
     let layout = Layout::from_numbers(
@@ -91,7 +96,8 @@ pub(crate) unsafe fn borrowed<'a>(frame: *const vf_frame) -> Result<Frame<'a>> {
         row_stride: plane.row_stride,
         pixel_stride: plane.pixel_stride,
     });
-    camera_frame(&layout, &planes)
+    let landmarks = landmarks(if frame.has_landmarks { &frame.landmarks } else { &[] })?;
+    Ok(Sample::new(camera_frame(&layout, &planes)?, landmarks))
 }
 
 /// `length` elements, or none where the pointer is null.

@@ -277,7 +277,7 @@ pub unsafe extern "C" fn vf_detect(
     let call = || {
         let verifier = VERIFIERS.get(verifier.id)?;
         // SAFETY: the caller's frame may be read during the call.
-        let found = verifier.detect(unsafe { borrowed(frame) }?)?;
+        let found = verifier.detect(*unsafe { borrowed(frame) }?.frame())?;
         if faces.is_null() && capacity > 0 {
             return Err(Error::new(ErrorCode::InvalidArgument, "`faces` is NULL and `capacity` is not 0"));
         }

@@ -9,6 +9,8 @@ mod error;
 mod frame;
 mod guard;
 mod handle;
+mod landmarks;
+mod latency;
 mod options;
 mod picture;
 
@@ -16,5 +18,7 @@ pub use error::{NO_PICTURE, PROBE, REFERENCE, guidance_number, picture_number, r
 pub use frame::{Layout, PixelFormat, camera_frame};
 pub use guard::guarded;
 pub use handle::{Handles, PICTURES, SESSIONS, TEMPLATES, VERIFIERS, open_handles};
+pub use landmarks::landmarks;
+pub use latency::latency;
 pub use options::{Options, PackSource, face_choice, purpose};
 pub use picture::Picture;

@@ -13,6 +13,21 @@ pub enum PackSource<'a> {
     Bytes(&'a [u8]),
 }
 
+impl PackSource<'_> {
+    /// The pack; with a key, one that is signed with it, where it is not the built-in one.
+    ///
+    /// # Errors
+    /// Those of [`Pack::open`] and [`Pack::from_bytes`].
+    pub fn open(self, key: Option<PackKey>) -> Result<Pack> {
+        let trust = key.map_or(Trust::Unsigned, Trust::SignedBy);
+        match self {
+            PackSource::Embedded => Pack::embedded(),
+            PackSource::File(path) => Pack::open(path, trust),
+            PackSource::Bytes(bytes) => Pack::from_bytes(bytes, trust),
+        }
+    }
+}
+
 /// How a verifier decides.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Options {
@@ -32,12 +47,7 @@ impl Options {
     /// # Errors
     /// Those of [`Pack::open`] and [`veriface::VerifierBuilder::build`]; [`ErrorCode::InvalidArgument`] for a rate or score out of range.
     pub fn verifier(&self, pack: PackSource<'_>) -> Result<Verifier> {
-        let trust = self.pack_key.map_or(Trust::Unsigned, Trust::SignedBy);
-        let pack = match pack {
-            PackSource::Embedded => Pack::embedded()?,
-            PackSource::File(path) => Pack::open(path, trust)?,
-            PackSource::Bytes(bytes) => Pack::from_bytes(bytes, trust)?,
-        };
+        let pack = pack.open(self.pack_key)?;
         let mut builder = Verifier::builder(pack).face_choice(self.face_choice);
         if let Some(rate) = self.false_match_rate {
             builder = builder.false_match_rate(FalseMatchRate::new(rate)?);

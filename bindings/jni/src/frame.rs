@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use jni::Env;
-use jni::objects::{JByteBuffer, JIntArray};
+use jni::objects::{JByteBuffer, JFloatArray, JIntArray};
 use jni::sys::{jint, jlong};
-use veriface::{Error, ErrorCode, Frame, Plane, Result};
-use veriface_bridge::{Layout, PICTURES, Picture, camera_frame};
+use veriface::{Error, ErrorCode, Landmarks, Plane, Result, Sample};
+use veriface_bridge::{Layout, PICTURES, Picture, camera_frame, landmarks};
 
 use crate::exception::Failure;
 
@@ -14,7 +14,12 @@ use crate::exception::Failure;
 pub const NUMBERS: usize = 13;
 
 /// A picture argument of a native method.
-pub enum Source<'l> {
+pub struct Source<'l> {
+    pixels: Pixels<'l>,
+    landmarks: Option<Landmarks>,
+}
+
+enum Pixels<'l> {
     /// A decoded file.
     Photo(Arc<Picture>),
     /// A frame in Java's memory.
@@ -22,19 +27,38 @@ pub enum Source<'l> {
 }
 
 impl<'l> Source<'l> {
-    /// Reads the arguments: `photo` is not 0, or `numbers` and `planes` describe a frame.
+    /// Reads the arguments: `photo` is not 0, or `numbers` and `planes` describe a frame; `points` are its face's, or null.
     pub fn new(
         env: &Env<'l>,
         photo: jlong,
         numbers: &JIntArray<'l>,
         planes: [&JByteBuffer<'l>; 3],
+        points: &JFloatArray<'l>,
     ) -> std::result::Result<Source<'l>, Failure> {
+        let landmarks = match points.is_null() {
+            true => None,
+            false => {
+                let mut found = vec![0.0; points.len(env)?];
+                points.get_region(env, 0, &mut found)?;
+                landmarks(&found)?
+            }
+        };
         if photo != 0 {
-            return Ok(Source::Photo(PICTURES.get(handle(photo))?));
+            return Ok(Source { pixels: Pixels::Photo(PICTURES.get(handle(photo))?), landmarks });
         }
         let mut found = [0; NUMBERS];
         numbers.get_region(env, 0, &mut found)?;
-        Source::frame_of(env, &found, planes)
+        Ok(Source { landmarks, ..Source::frame_of(env, &found, planes)? })
+    }
+
+    /// The photo of this handle.
+    pub fn photo(photo: jlong) -> Result<Source<'l>> {
+        Ok(Source { pixels: Pixels::Photo(PICTURES.get(handle(photo))?), landmarks: None })
+    }
+
+    /// The same with its face's points; none where there are no numbers.
+    pub fn at(self, numbers: &[f32]) -> Result<Source<'l>> {
+        Ok(Source { landmarks: landmarks(numbers)?, ..self })
     }
 
     /// A frame of these numbers and buffers.
@@ -50,15 +74,16 @@ impl<'l> Source<'l> {
         for ((plane, buffer), [row, pixel]) in planes.iter_mut().zip(buffers).zip(strides) {
             *plane = Plane { bytes: bytes(env, buffer)?, row_stride: stride(*row)?, pixel_stride: stride(*pixel)? };
         }
-        Ok(Source::Frame { layout, planes })
+        Ok(Source { pixels: Pixels::Frame { layout, planes }, landmarks: None })
     }
 
-    /// The picture, upright.
-    pub fn frame(&self) -> Result<Frame<'_>> {
-        match self {
-            Source::Photo(picture) => picture.frame(),
-            Source::Frame { layout, planes } => camera_frame(layout, planes),
-        }
+    /// The picture, upright, with its face's points.
+    pub fn sample(&self) -> Result<Sample<'_>> {
+        let frame = match &self.pixels {
+            Pixels::Photo(picture) => picture.frame(),
+            Pixels::Frame { layout, planes } => camera_frame(layout, planes),
+        }?;
+        Ok(Sample::new(frame, self.landmarks))
     }
 }
 

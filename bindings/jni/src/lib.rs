@@ -9,6 +9,8 @@
 #![allow(clippy::too_many_arguments)]
 
 mod exception;
+#[cfg(feature = "faults")]
+mod faults;
 mod frame;
 mod session;
 mod template;

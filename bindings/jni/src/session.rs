@@ -38,16 +38,17 @@ pub extern "system" fn Java_io_github_veriface_Native_sessionFrame<'l>(
     first: JByteBuffer<'l>,
     second: JByteBuffer<'l>,
     third: JByteBuffer<'l>,
+    points: JFloatArray<'l>,
     milliseconds: jlong,
 ) -> JFloatArray<'l> {
     call(env, |env| {
         let session = SESSIONS.get(handle(session))?;
-        let source = Source::new(env, photo, &numbers, [&first, &second, &third])?;
+        let source = Source::new(env, photo, &numbers, [&first, &second, &third], &points)?;
         let at = u64::try_from(milliseconds)
             .map_err(|_| Error::new(ErrorCode::InvalidArgument, format!("a time of {milliseconds} ms")))?;
         let progress = {
             let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
-            session.frame(source.frame()?, Duration::from_millis(at))?
+            session.frame(source.sample()?, Duration::from_millis(at))?
         };
         let reasons = progress.reasons.iter().fold(0u32, |bits, reason| bits | 1 << reason_number(*reason).min(31));
         let seen = match progress.sighting {

@@ -5,8 +5,8 @@ use jni::objects::{
 };
 use jni::sys::{jdouble, jfloat, jint, jlong};
 use jni::{Env, EnvUnowned};
-use veriface::{Decision, Enrolment, Error, ErrorCode, Face, Frame, Photo, Which};
-use veriface_bridge::{Options, PICTURES, PackSource, TEMPLATES, VERIFIERS, face_choice};
+use veriface::{Decision, Enrolment, Error, ErrorCode, Face, Photo, Which};
+use veriface_bridge::{Options, PICTURES, PackSource, TEMPLATES, VERIFIERS, face_choice, latency};
 
 use crate::exception::{Failure, call};
 use crate::frame::{NUMBERS, Source, bytes, handle, number};
@@ -34,12 +34,7 @@ pub extern "system" fn Java_io_github_veriface_Native_openVerifier<'l>(
             pack_key: if key.is_null() { None } else { Some(key.try_to_string(env)?.parse()?) },
         };
         let path = if path.is_null() { None } else { Some(path.try_to_string(env)?) };
-        let source = match &path {
-            Some(path) => PackSource::File(path),
-            None if pack.is_null() => PackSource::Embedded,
-            None => PackSource::Bytes(bytes(env, &pack)?),
-        };
-        Ok(number(VERIFIERS.open(options.verifier(source)?)))
+        Ok(number(VERIFIERS.open(options.verifier(source(env, path.as_deref(), &pack)?)?)))
     })
 }
 
@@ -102,20 +97,24 @@ pub extern "system" fn Java_io_github_veriface_Native_verify<'l>(
     reference_first: JByteBuffer<'l>,
     reference_second: JByteBuffer<'l>,
     reference_third: JByteBuffer<'l>,
+    reference_points: JFloatArray<'l>,
     probe: jlong,
     probe_numbers: JIntArray<'l>,
     probe_first: JByteBuffer<'l>,
     probe_second: JByteBuffer<'l>,
     probe_third: JByteBuffer<'l>,
+    probe_points: JFloatArray<'l>,
 ) -> JDoubleArray<'l> {
     call(env, |env| {
         let verifier = VERIFIERS.get(handle(verifier))?;
-        let reference = Source::new(env, reference, &reference_numbers, [&reference_first, &reference_second, &reference_third])
+        let planes = [&reference_first, &reference_second, &reference_third];
+        let reference = Source::new(env, reference, &reference_numbers, planes, &reference_points)
             .map_err(|failure| said_of(failure, Which::Reference))?;
-        let probe = Source::new(env, probe, &probe_numbers, [&probe_first, &probe_second, &probe_third])
-            .map_err(|failure| said_of(failure, Which::Probe))?;
-        let reference = reference.frame().map_err(|error| error.of(Which::Reference))?;
-        let probe = probe.frame().map_err(|error| error.of(Which::Probe))?;
+        let planes = [&probe_first, &probe_second, &probe_third];
+        let probe =
+            Source::new(env, probe, &probe_numbers, planes, &probe_points).map_err(|failure| said_of(failure, Which::Probe))?;
+        let reference = reference.sample().map_err(|error| error.of(Which::Reference))?;
+        let probe = probe.sample().map_err(|error| error.of(Which::Probe))?;
         decision(env, verifier.verify(reference, probe)?.decision)
     })
 }
@@ -132,12 +131,13 @@ pub extern "system" fn Java_io_github_veriface_Native_verifyTemplate<'l>(
     first: JByteBuffer<'l>,
     second: JByteBuffer<'l>,
     third: JByteBuffer<'l>,
+    points: JFloatArray<'l>,
 ) -> JDoubleArray<'l> {
     call(env, |env| {
         let (verifier, template) = (VERIFIERS.get(handle(verifier))?, TEMPLATES.get(handle(template))?);
-        let probe =
-            Source::new(env, probe, &numbers, [&first, &second, &third]).map_err(|failure| said_of(failure, Which::Probe))?;
-        let probe = probe.frame().map_err(|error| error.of(Which::Probe))?;
+        let probe = Source::new(env, probe, &numbers, [&first, &second, &third], &points)
+            .map_err(|failure| said_of(failure, Which::Probe))?;
+        let probe = probe.sample().map_err(|error| error.of(Which::Probe))?;
         decision(env, verifier.verify_template(&template, probe)?.decision)
     })
 }
@@ -156,14 +156,14 @@ pub extern "system" fn Java_io_github_veriface_Native_detect<'l>(
 ) -> JFloatArray<'l> {
     call(env, |env| {
         let verifier = VERIFIERS.get(handle(verifier))?;
-        let source = Source::new(env, photo, &numbers, [&first, &second, &third])?;
-        let faces: Vec<f32> = verifier.detect(source.frame()?)?.iter().flat_map(face).collect();
+        let source = Source::new(env, photo, &numbers, [&first, &second, &third], &JFloatArray::null())?;
+        let faces: Vec<f32> = verifier.detect(*source.sample()?.frame())?.iter().flat_map(face).collect();
         floats(env, &faces)
     })
 }
 
-/// `Native.enrol`: `photos` holds a handle or 0 for each picture, `numbers` 13 numbers and `planes` three buffers for each; `scores` and
-/// `outliers` have a place for each, and are filled in.
+/// `Native.enrol`: `photos` holds a handle or 0 for each picture, `numbers` 13 numbers, `planes` three buffers and `points` ten numbers or
+/// null for each; `scores` and `outliers` have a place for each, and are filled in.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_github_veriface_Native_enrol<'l>(
     env: EnvUnowned<'l>,
@@ -172,6 +172,7 @@ pub extern "system" fn Java_io_github_veriface_Native_enrol<'l>(
     photos: JLongArray<'l>,
     numbers: JIntArray<'l>,
     planes: JObjectArray<'l, JByteBuffer<'l>>,
+    points: JObjectArray<'l, JFloatArray<'l>>,
     scores: JFloatArray<'l>,
     outliers: JBooleanArray<'l>,
 ) -> jlong {
@@ -183,7 +184,7 @@ pub extern "system" fn Java_io_github_veriface_Native_enrol<'l>(
         let mut sources = Vec::with_capacity(count);
         for (place, &photo) in handles.iter().enumerate() {
             let source = if photo != 0 {
-                PICTURES.get(handle(photo)).map(Source::Photo).map_err(Failure::Sdk)
+                Source::photo(photo).map_err(Failure::Sdk)
             } else {
                 let mut found = [0; NUMBERS];
                 numbers.get_region(env, jint::try_from(place * NUMBERS).unwrap_or(jint::MAX), &mut found)?;
@@ -195,14 +196,48 @@ pub extern "system" fn Java_io_github_veriface_Native_enrol<'l>(
                 let [first, second, third] = &buffers;
                 Source::frame_of(env, &found, [first, second, third])
             };
+            let its_points = points.get_element(env, place)?;
+            let mut found = vec![0.0; if its_points.is_null() { 0 } else { its_points.len(env)? }];
+            if !found.is_empty() {
+                its_points.get_region(env, 0, &mut found)?;
+            }
+            let source = source.and_then(|source| source.at(&found).map_err(Failure::Sdk));
             sources.push(source.map_err(|failure| said_of(failure, Which::Item(place)))?);
         }
         let frames = sources
             .iter()
             .enumerate()
-            .map(|(place, source)| source.frame().map_err(|error| error.of(Which::Item(place))))
-            .collect::<Result<Vec<Frame<'_>>, Error>>()?;
+            .map(|(place, source)| source.sample().map_err(|error| error.of(Which::Item(place))))
+            .collect::<Result<Vec<_>, Error>>()?;
         template(env, verifier.enrol(frames)?, &scores, &outliers)
+    })
+}
+
+/// `Native.latency`: the JSON of `veriface bench --json`.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_github_veriface_Native_latency<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    path: JString<'l>,
+    pack: JByteBuffer<'l>,
+    picture: JByteArray<'l>,
+    runs: jint,
+    device: JString<'l>,
+) -> JString<'l> {
+    call(env, |env| {
+        let path = if path.is_null() { None } else { Some(path.try_to_string(env)?) };
+        let (picture, device) = (env.convert_byte_array(picture)?, device.try_to_string(env)?);
+        let report = latency(source(env, path.as_deref(), &pack)?, &picture, runs, &device)?;
+        Ok(JString::from_str(env, report)?)
+    })
+}
+
+/// Where a verifier's pack comes from: a file, a direct buffer, or neither.
+fn source<'a, 'l: 'a>(env: &Env<'l>, path: Option<&'a str>, pack: &JByteBuffer<'l>) -> Result<PackSource<'a>, Failure> {
+    Ok(match path {
+        Some(path) => PackSource::File(path),
+        None if pack.is_null() => PackSource::Embedded,
+        None => PackSource::Bytes(bytes(env, pack)?),
     })
 }
 

@@ -1,5 +1,6 @@
 """The Python package over the real native library. The tests of the rooms behind it are Rust's."""
 
+import json
 import math
 import os
 import subprocess
@@ -85,7 +86,7 @@ def test_pillow_s_exif_orientation_is_applied(verifier, orientation, tmp_path):
         picture = picture.transpose(step)
     picture.getexif()[0x0112] = orientation
     (found,), (expected,) = verifier.detect(picture), verifier.detect(upright)
-    assert [(point.x, point.y) for point in found.landmarks] == [(point.x, point.y) for point in expected.landmarks]
+    assert found.landmarks == expected.landmarks
 
 
 def test_errors_have_a_number_a_picture_and_advice(verifier):
@@ -110,6 +111,55 @@ def test_errors_have_a_number_a_picture_and_advice(verifier):
     for wrong in (nobody.astype(numpy.float32), numpy.zeros((4, 4, 2), numpy.uint8), 7):
         with pytest.raises(TypeError):
             verifier.detect(wrong)
+
+
+def test_points_of_another_detector_are_taken_in_their_order(verifier, rust_template):
+    """For want of another detector, ours stands for it."""
+    image = pytest.importorskip("PIL.Image")
+    (face,) = verifier.detect(portrait("obama-smiling"))
+    given = veriface.at(portrait("obama-smiling"), face.landmarks)
+    assert verifier.enrol([given]).to_bytes() == rust_template
+    eye_left, eye_right, nose, mouth_left, mouth_right = [
+        (point.x, point.y) for point in (
+            face.landmarks.eye_left, face.landmarks.eye_right, face.landmarks.nose, face.landmarks.mouth_left, face.landmarks.mouth_right,
+        )
+    ]
+    pairs = veriface.at(portrait("obama-smiling"), [eye_left, eye_right, nose, mouth_left, mouth_right])
+    assert verifier.verify(veriface.Template.from_bytes(rust_template), pairs).score == pytest.approx(1, abs=1e-5)
+    # The person's left first, as ML Kit names its points.
+    mirrored = [eye_right, eye_left, nose, mouth_right, mouth_left]
+    with pytest.raises(veriface.Error) as caught:
+        verifier.verify(portrait("obama-smiling"), veriface.at(portrait("obama-smiling"), mirrored))
+    assert caught.value.number.value == 304 and caught.value.picture == "probe"
+    with pytest.raises(ValueError):
+        veriface.at(portrait("obama-smiling"), [eye_left])
+    picture = image.open(portrait("obama-smiling")).convert("RGB")
+    frame = veriface.frame(veriface.PixelLayout.RGB8, picture.width, picture.height, [picture.tobytes()])
+    template = veriface.Template.from_bytes(rust_template)
+    assert verifier.verify(template, veriface.at(frame, face.landmarks)).score == verifier.verify(
+        template, veriface.at(picture, face.landmarks)
+    ).score
+    with pytest.raises(veriface.Error) as caught:
+        verifier.verify(template, veriface.at(frame, mirrored))
+    assert caught.value.number.value == 304 and caught.value.picture == "probe"
+    session = veriface.Session(verifier)
+    assert any(session.frame(veriface.at(frame, face.landmarks), second / 10).ready for second in range(1, 60))
+    assert session.decide(template).same
+
+
+def test_latency_is_the_command_s():
+    def keys(value):
+        if isinstance(value, dict):
+            return {key: keys(inner) for key, inner in value.items()}
+        return [keys(inner) for inner in value] if isinstance(value, list) and value and isinstance(value[0], dict) else None
+
+    command = ROOT / "target/release/veriface"
+    printed = subprocess.run(
+        [command, "bench", portrait("collins"), "--runs", "3", "--json"], check=True, capture_output=True, text=True
+    ).stdout
+    report = veriface.latency(portrait("collins"), "here", runs=3)
+    assert keys(json.loads(report)) == keys(json.loads(printed)) and json.loads(report)["device"] == "here"
+    assert [stage["stage"] for stage in json.loads(report)["stages"]] == [stage["stage"] for stage in json.loads(printed)["stages"]]
 
 
 def test_no_text_shows_values(rust_template):

@@ -6,22 +6,24 @@
 True
 
 A picture is a path, a file's bytes, a Pillow image, or a NumPy array of uint8: height x width x 3 (RGB), x 4 (RGBA), or height x width (grey).
-OpenCV's arrays are BGR: wrap them, `veriface.bgr(array)`. For a camera's planes there is `veriface.frame`.
+OpenCV's arrays are BGR: wrap them, `veriface.bgr(array)`. For a camera's planes there is `veriface.frame`. Where another detector has found
+the face, its points come along: `veriface.at(picture, landmarks)`.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 from typing import Any, Iterable, Optional, Sequence, Union
 
 from . import _native
-from ._native import Decision, Enrolment, ErrorNumber, Face, FaceRule, Guidance, Liveness, YuvMatrix, PixelLayout
+from ._native import Decision, Enrolment, ErrorNumber, Face, FaceRule, Guidance, Landmarks, Liveness, YuvMatrix, PixelLayout, Point
 from ._native import Progress, Purpose, YuvRange, Reason
 
 __all__ = [
-    "Decision", "Enrolment", "Error", "ErrorNumber", "Face", "FaceRule", "Guidance", "Liveness", "YuvMatrix", "PixelLayout",
-    "Progress", "Purpose", "YuvRange", "Reason", "Session", "Template", "Verifier", "bgr", "error_advice", "frame", "guidance_sentence",
-    "reason_sentence", "version",
+    "Decision", "Enrolment", "Error", "ErrorNumber", "Face", "FaceRule", "Guidance", "Landmarks", "Liveness", "YuvMatrix", "PixelLayout",
+    "Point", "Progress", "Purpose", "YuvRange", "Reason", "Session", "Template", "Verifier", "at", "bgr", "error_advice", "frame", "guidance_sentence",
+    "latency", "reason_sentence", "version",
 ]
 
 error_advice = _native.error_advice
@@ -65,7 +67,6 @@ def _picture_of_call(picture):
     return picture.place
 
 
-
 class bgr:
     """An array of height x width x 3 (BGR) or x 4 (BGRA), as OpenCV has it."""
 
@@ -102,6 +103,38 @@ class frame:
         self._planes = [bytes(plane) for plane in planes] + [b""] * (3 - len(planes))
 
 
+def at(picture: Source, landmarks: Union[Landmarks, Sequence[Sequence[float]]]) -> Any:
+    """The picture with its face's points, as another detector found them; then nothing is detected in it.
+
+    `landmarks` are those of a `Face`, or five pairs of x and y in pixels of the upright picture: the eye on the picture's left, the one on its
+    right, the nose's tip, the mouth's left and right corner. Another order is an error, `ErrorNumber.INVALID_LANDMARKS`.
+    """
+    if not isinstance(landmarks, Landmarks):
+        if len(landmarks) != 5:
+            raise ValueError(f"landmarks are five points, not {len(landmarks)}")
+        eye_left, eye_right, nose, mouth_left, mouth_right = (Point(x=float(x), y=float(y)) for x, y in landmarks)
+        landmarks = Landmarks(eye_left=eye_left, eye_right=eye_right, nose=nose, mouth_left=mouth_left, mouth_right=mouth_right)
+    if isinstance(picture, frame):
+        located = copy.copy(picture)
+        located._layout = copy.copy(picture._layout)
+        located._layout.landmarks = landmarks
+        return located
+    return _Located(picture, landmarks)
+
+
+class _Located:
+    def __init__(self, picture: Source, landmarks: Landmarks):
+        self.picture = picture
+        self.landmarks = landmarks
+
+
+def latency(picture: Union[str, os.PathLike], device: str, runs: int = 50, pack: Optional[Union[str, os.PathLike]] = None) -> str:
+    """Times every stage in this process on a picture file, and gives the JSON of `veriface bench --json`."""
+    settings = _native.Settings(pack_file=None if pack is None else os.fspath(pack))
+    with open(picture, "rb") as file:
+        return _call(_native.latency, settings, file.read(), runs, device)
+
+
 Source = Union[str, os.PathLike, bytes, bytearray, memoryview, frame, bgr, Any]
 
 
@@ -122,6 +155,8 @@ def _array(array, reversed_channels: bool) -> frame:
 
 
 def _picture(source: Source) -> _native.Picture:
+    if isinstance(source, _Located):
+        return _call(_picture(source.picture).at, source.landmarks)
     if isinstance(source, (str, os.PathLike)):
         return _call(_native.Picture.open, os.fspath(source))
     if isinstance(source, (bytes, bytearray, memoryview)):

@@ -17,6 +17,6 @@ pub use error::{ErrorNumber, PictureOfCall, Reason, VerifaceError, error_advice,
 pub use picture::{FrameLayout, Picture, PixelLayout, YuvMatrix, YuvRange};
 pub use session::{Guidance, Progress, Purpose, Session, guidance_sentence};
 pub use template::{Enrolment, Template};
-pub use verifier::{Face, FaceRule, Point, Settings, Verifier, version};
+pub use verifier::{Face, FaceRule, Landmarks, Point, Settings, Verifier, latency, version};
 
 uniffi::setup_scaffolding!("veriface");

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use veriface::{Photo, Plane, Result};
-use veriface_bridge::{Layout, PixelFormat};
+use veriface::{Photo, Plane, Result, Sample};
+use veriface_bridge::{Layout, PixelFormat, camera_frame};
 
 use crate::error::{VerifaceError, bridged};
+use crate::verifier::Landmarks;
 
 /// How a frame's pixels lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
@@ -49,7 +50,7 @@ pub enum YuvRange {
 }
 
 /// What a frame's memory means.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+#[derive(Debug, Clone, PartialEq, uniffi::Record)]
 pub struct FrameLayout {
     /// The format.
     pub format: PixelLayout,
@@ -75,10 +76,13 @@ pub struct FrameLayout {
     /// The code values of a YUV format; the full range where nobody says otherwise.
     #[uniffi(default = None)]
     pub range: Option<YuvRange>,
+    /// The face's points, where another detector has found them; then nothing is detected in the frame.
+    #[uniffi(default = None)]
+    pub landmarks: Option<Landmarks>,
 }
 
 impl FrameLayout {
-    pub(crate) fn numbers(&self) -> Result<Layout> {
+    fn numbers(&self) -> Result<Layout> {
         let format = match self.format {
             PixelLayout::Rgb8 => PixelFormat::Rgb8,
             PixelLayout::Bgr8 => PixelFormat::Bgr8,
@@ -96,7 +100,13 @@ impl FrameLayout {
         Layout::from_numbers(format as i32, (side(self.width), side(self.height)), matrix, range, self.rotation, self.mirrored)
     }
 
-    pub(crate) fn planes<'a>(&self, bytes: [&'a [u8]; 3]) -> [Plane<'a>; 3] {
+    /// The frame in this memory, with its face's points.
+    pub(crate) fn sample<'a>(&self, bytes: [&'a [u8]; 3]) -> Result<Sample<'a>> {
+        let landmarks = self.landmarks.as_ref().map(Landmarks::checked).transpose()?;
+        Ok(Sample::new(camera_frame(&self.numbers()?, &self.planes(bytes))?, landmarks))
+    }
+
+    fn planes<'a>(&self, bytes: [&'a [u8]; 3]) -> [Plane<'a>; 3] {
         let stride =
             |strides: &[u64], place: usize| strides.get(place).map_or(0, |stride| usize::try_from(*stride).unwrap_or(usize::MAX));
         let plane = |place: usize, bytes| Plane {
@@ -134,8 +144,18 @@ impl Picture {
     pub fn pixels(layout: FrameLayout, first: &[u8], second: &[u8], third: &[u8]) -> Result<Arc<Picture>, VerifaceError> {
         bridged(|| {
             let planes = layout.planes([first, second, third]);
-            Ok(Arc::new(Picture { inner: veriface_bridge::Picture::copied(layout.numbers()?, &planes)? }))
+            let inner = veriface_bridge::Picture::copied(layout.numbers()?, &planes)?;
+            let inner = match &layout.landmarks {
+                Some(landmarks) => inner.at(landmarks.checked()?),
+                None => inner,
+            };
+            Ok(Arc::new(Picture { inner }))
         })
+    }
+
+    /// The same picture with its face's points as another detector found them; then nothing is detected in it.
+    pub fn at(&self, landmarks: Landmarks) -> Result<Arc<Picture>, VerifaceError> {
+        bridged(|| Ok(Arc::new(Picture { inner: self.inner.at(landmarks.checked()?) })))
     }
 
     /// The upright width, in pixels.

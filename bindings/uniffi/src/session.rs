@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use veriface::{Sighting, VerifierSession};
-use veriface_bridge::camera_frame;
 
 use crate::decision::Decision;
 use crate::error::{Reason, VerifaceError, bridged};
@@ -118,14 +117,14 @@ impl Session {
         milliseconds: u64,
     ) -> Result<Progress, VerifaceError> {
         bridged(|| {
-            let frame = camera_frame(&layout.numbers()?, &layout.planes([first, second, third]))?;
-            Ok(progress(self.lock().frame(frame, Duration::from_millis(milliseconds))?))
+            let sample = layout.sample([first, second, third])?;
+            Ok(progress(self.lock().frame(sample, Duration::from_millis(milliseconds))?))
         })
     }
 
     /// Takes a picture as the next frame.
     pub fn picture(&self, picture: Arc<Picture>, milliseconds: u64) -> Result<Progress, VerifaceError> {
-        bridged(|| Ok(progress(self.lock().frame(picture.inner.frame()?, Duration::from_millis(milliseconds))?)))
+        bridged(|| Ok(progress(self.lock().frame(picture.inner.sample()?, Duration::from_millis(milliseconds))?)))
     }
 
     /// Decides whether the person followed is that of the template, by the best frames. Once, when ready.

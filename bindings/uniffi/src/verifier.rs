@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use veriface::{FaceChoice, Frame, Result, Which};
-use veriface_bridge::{Options, PackSource, camera_frame};
+use veriface::{FaceChoice, Result, Sample, Which};
+use veriface_bridge::{Options, PackSource, latency as latency_of};
 
 use crate::decision::Decision;
 use crate::error::{VerifaceError, bridged};
@@ -45,6 +45,16 @@ pub struct Settings {
     pub face_rule: Option<FaceRule>,
 }
 
+impl Settings {
+    fn pack(&self) -> PackSource<'_> {
+        match (&self.pack_file, &self.pack_bytes) {
+            (Some(path), _) => PackSource::File(path),
+            (None, Some(bytes)) => PackSource::Bytes(bytes),
+            (None, None) => PackSource::Embedded,
+        }
+    }
+}
+
 /// A point, in pixels of the upright picture.
 #[derive(Debug, Clone, Copy, PartialEq, uniffi::Record)]
 pub struct Point {
@@ -52,6 +62,37 @@ pub struct Point {
     pub x: f32,
     /// Down.
     pub y: f32,
+}
+
+/// The five points of a face, in pixels of the upright picture. Left is the picture's left, which is the person's right; another order is
+/// refused (`InvalidLandmarks`).
+#[derive(Debug, Clone, Copy, PartialEq, uniffi::Record)]
+pub struct Landmarks {
+    /// The eye on the picture's left.
+    pub eye_left: Point,
+    /// The eye on the picture's right.
+    pub eye_right: Point,
+    /// The tip of the nose.
+    pub nose: Point,
+    /// The mouth's corner on the picture's left.
+    pub mouth_left: Point,
+    /// The mouth's corner on the picture's right.
+    pub mouth_right: Point,
+}
+
+impl Landmarks {
+    pub(crate) fn checked(&self) -> Result<veriface::Landmarks> {
+        let points = [self.eye_left, self.eye_right, self.nose, self.mouth_left, self.mouth_right];
+        veriface::Landmarks::new(points.map(|point| veriface::Point::new(point.x, point.y)))
+    }
+}
+
+impl From<veriface::Landmarks> for Landmarks {
+    fn from(landmarks: veriface::Landmarks) -> Landmarks {
+        let [eye_left, eye_right, nose, mouth_left, mouth_right] =
+            landmarks.points().map(|point| Point { x: point.x, y: point.y });
+        Landmarks { eye_left, eye_right, nose, mouth_left, mouth_right }
+    }
 }
 
 /// A face that was found, in pixels of the upright picture.
@@ -67,8 +108,8 @@ pub struct Face {
     pub bottom: f32,
     /// How sure the detector is that it is a face, 0…1. It says nothing of the face's fitness.
     pub detection_score: f32,
-    /// The eye on the picture's left, the one on its right, the nose, the mouth's left and right corner.
-    pub landmarks: Vec<Point>,
+    /// The five points.
+    pub landmarks: Landmarks,
 }
 
 impl From<veriface::Face> for Face {
@@ -80,7 +121,7 @@ impl From<veriface::Face> for Face {
             right: bounds.right,
             bottom: bounds.bottom,
             detection_score: face.score.0,
-            landmarks: face.landmarks.points().iter().map(|point| Point { x: point.x, y: point.y }).collect(),
+            landmarks: face.landmarks.into(),
         }
     }
 }
@@ -97,11 +138,6 @@ impl Verifier {
     #[uniffi::constructor]
     pub fn new(settings: Settings) -> Result<Arc<Verifier>, VerifaceError> {
         bridged(|| {
-            let pack = match (&settings.pack_file, &settings.pack_bytes) {
-                (Some(path), _) => PackSource::File(path),
-                (None, Some(bytes)) => PackSource::Bytes(bytes),
-                (None, None) => PackSource::Embedded,
-            };
             let options = Options {
                 false_match_rate: settings.false_match_rate,
                 stated_threshold: settings.stated_threshold,
@@ -112,18 +148,18 @@ impl Verifier {
                 },
                 pack_key: settings.pack_key.as_deref().map(str::parse).transpose()?,
             };
-            Ok(Arc::new(Verifier { inner: options.verifier(pack)? }))
+            Ok(Arc::new(Verifier { inner: options.verifier(settings.pack())? }))
         })
     }
 
     /// Decides whether two pictures show the same person.
     pub fn verify(&self, reference: Arc<Picture>, probe: Arc<Picture>) -> Result<Decision, VerifaceError> {
-        bridged(|| Ok(self.inner.verify(reference.inner.frame()?, probe.inner.frame()?)?.decision.into()))
+        bridged(|| Ok(self.inner.verify(reference.inner.sample()?, probe.inner.sample()?)?.decision.into()))
     }
 
     /// Decides whether a picture shows the person of a template.
     pub fn verify_template(&self, reference: Arc<Template>, probe: Arc<Picture>) -> Result<Decision, VerifaceError> {
-        bridged(|| Ok(self.inner.verify_template(&reference.inner, probe.inner.frame()?)?.decision.into()))
+        bridged(|| Ok(self.inner.verify_template(&reference.inner, probe.inner.sample()?)?.decision.into()))
     }
 
     /// The same for a frame in the caller's memory, which is not copied where the language allows it; planes that the format does not have are
@@ -137,8 +173,7 @@ impl Verifier {
         third: &[u8],
     ) -> Result<Decision, VerifaceError> {
         bridged(|| {
-            let probe = camera_frame(&layout.numbers()?, &layout.planes([first, second, third]));
-            let probe = probe.map_err(|error| error.of(Which::Probe))?;
+            let probe = layout.sample([first, second, third]).map_err(|error| error.of(Which::Probe))?;
             Ok(self.inner.verify_template(&reference.inner, probe)?.decision.into())
         })
     }
@@ -146,8 +181,8 @@ impl Verifier {
     /// Makes a template of one person's pictures.
     pub fn enrol(&self, pictures: Vec<Arc<Picture>>) -> Result<Enrolment, VerifaceError> {
         bridged(|| {
-            let frames = pictures.iter().map(|picture| picture.inner.frame()).collect::<Result<Vec<Frame<'_>>>>()?;
-            Ok(self.inner.enrol(frames)?.into())
+            let samples = pictures.iter().map(|picture| picture.inner.sample()).collect::<Result<Vec<Sample<'_>>>>()?;
+            Ok(self.inner.enrol(samples)?.into())
         })
     }
 
@@ -160,6 +195,13 @@ impl Verifier {
     pub fn model_id(&self) -> String {
         self.inner.model_id().hex()
     }
+}
+
+/// Times every stage on a picture file's bytes, and gives the JSON of `veriface bench --json`. For the cold start to be one, call this before
+/// anything else of the library. Of the settings the pack counts.
+#[uniffi::export]
+pub fn latency(settings: Settings, picture: &[u8], runs: i32, device: String) -> Result<String, VerifaceError> {
+    bridged(|| latency_of(settings.pack(), picture, runs, &device))
 }
 
 /// The library's version.

@@ -16,16 +16,21 @@ public final class CameraSession {
     ///
     /// - Parameters:
     ///   - orientation: how the buffer has to be turned to be upright; `.up` where the capture connection already turns it.
-    public func frame(_ sample: CMSampleBuffer, orientation: CGImagePropertyOrientation = .up) throws -> Progress? {
+    ///   - landmarks: the face's points, where another detector has found them; then nothing is detected.
+    public func frame(
+        _ sample: CMSampleBuffer, orientation: CGImagePropertyOrientation = .up, landmarks: Landmarks? = nil
+    ) throws -> Progress? {
         guard let buffer = CMSampleBufferGetImageBuffer(sample) else { return nil }
         let seconds = CMSampleBufferGetPresentationTimeStamp(sample).seconds
-        return try frame(buffer, orientation: orientation, seconds: seconds)
+        return try frame(buffer, orientation: orientation, seconds: seconds, landmarks: landmarks)
     }
 
     /// The same for a pixel buffer and its time since any fixed moment.
-    public func frame(_ buffer: CVPixelBuffer, orientation: CGImagePropertyOrientation, seconds: TimeInterval) throws -> Progress {
+    public func frame(
+        _ buffer: CVPixelBuffer, orientation: CGImagePropertyOrientation, seconds: TimeInterval, landmarks: Landmarks? = nil
+    ) throws -> Progress {
         let milliseconds = UInt64(max(0, seconds) * 1000)
-        return try buffer.withPlanes(orientation: orientation) { layout, first, second in
+        return try buffer.withPlanes(orientation: orientation, landmarks: landmarks) { layout, first, second in
             try inner.frame(layout: layout, first: first, second: second, third: Data(), milliseconds: milliseconds)
         }
     }
@@ -49,7 +54,7 @@ public final class CameraSession {
 extension Picture {
     /// A copy of a pixel buffer: BGRA, 420f or 420v.
     public static func of(_ buffer: CVPixelBuffer, orientation: CGImagePropertyOrientation = .up) throws -> Picture {
-        try buffer.withPlanes(orientation: orientation) { layout, first, second in
+        try buffer.withPlanes(orientation: orientation, landmarks: nil) { layout, first, second in
             try Picture.pixels(layout: layout, first: first, second: second, third: Data())
         }
     }
@@ -63,7 +68,9 @@ public struct UnsupportedPixelBuffer: Error {
 
 extension CVPixelBuffer {
     /// The layout and the planes' memory, which is valid for the call only.
-    func withPlanes<T>(orientation: CGImagePropertyOrientation, _ body: (FrameLayout, Data, Data) throws -> T) throws -> T {
+    func withPlanes<T>(
+        orientation: CGImagePropertyOrientation, landmarks: Landmarks?, _ body: (FrameLayout, Data, Data) throws -> T
+    ) throws -> T {
         let format = CVPixelBufferGetPixelFormatType(self)
         CVPixelBufferLockBaseAddress(self, .readOnly)
         defer { CVPixelBufferUnlockBaseAddress(self, .readOnly) }
@@ -74,7 +81,8 @@ extension CVPixelBuffer {
         case kCVPixelFormatType_32BGRA:
             let stride = CVPixelBufferGetBytesPerRow(self)
             let layout = FrameLayout(
-                format: .bgra8, width: width, height: height, rowStrides: [UInt64(stride)], rotation: rotation, mirrored: mirrored
+                format: .bgra8, width: width, height: height, rowStrides: [UInt64(stride)], rotation: rotation, mirrored: mirrored,
+                landmarks: landmarks
             )
             return try body(layout, Self.view(CVPixelBufferGetBaseAddress(self), stride * Int(height)), Data())
         case kCVPixelFormatType_420YpCbCr8BiPlanarFullRange, kCVPixelFormatType_420YpCbCr8BiPlanarVideoRange:
@@ -85,7 +93,7 @@ extension CVPixelBuffer {
             let full = format == kCVPixelFormatType_420YpCbCr8BiPlanarFullRange
             let layout = FrameLayout(
                 format: .nv12, width: width, height: height, rowStrides: strides.map { UInt64($0) }, rotation: rotation,
-                mirrored: mirrored, matrix: matrix, range: full ? .full : .video
+                mirrored: mirrored, matrix: matrix, range: full ? .full : .video, landmarks: landmarks
             )
             return try body(layout, planes[0], planes[1])
         default:

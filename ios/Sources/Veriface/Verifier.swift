@@ -42,6 +42,17 @@ public final class FaceVerifier: Sendable {
         CameraSession(try Session(verifier: inner, purpose: purpose))
     }
 
+    /// Times every stage in this process on a picture file's bytes: the cases of `veriface bench`, in its JSON. For the cold start to be one, call
+    /// this before anything else of the library.
+    ///
+    /// - Parameters:
+    ///   - device: the device's name, as a reader of a table knows it.
+    public static func latency(
+        of picture: Data, device: String, runs: Int32 = 50, settings: Settings = Settings()
+    ) async throws -> String {
+        try await computing { try VerifaceUniffi.latency(settings: settings, picture: picture, runs: runs, device: device) }
+    }
+
     private static func computing<T>(_ work: @escaping () throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             queue.async { continuation.resume(with: Result(catching: work)) }

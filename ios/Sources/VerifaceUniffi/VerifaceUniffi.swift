@@ -639,6 +639,11 @@ fileprivate struct FfiConverterData: FfiConverterRustBuffer {
 public protocol PictureProtocol: AnyObject, Sendable {
     
     /**
+     * The same picture with its face's points as another detector found them; then nothing is detected in it.
+     */
+    func at(landmarks: Landmarks) throws  -> Picture
+    
+    /**
      * The upright height, in pixels.
      */
     func height()  -> UInt32
@@ -751,6 +756,19 @@ public static func pixels(layout: FrameLayout, first: Data, second: Data, third:
 }
     
 
+    
+    /**
+     * The same picture with its face's points as another detector found them; then nothing is detected in it.
+     */
+open func at(landmarks: Landmarks)throws  -> Picture  {
+    return try  FfiConverterTypePicture_lift(try rustCallWithError(FfiConverterTypeVerifaceError_lift) {
+        uniffiCallStatus in
+    uniffi_veriface_uniffi_fn_method_picture_at(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeLandmarks_lower(landmarks),uniffiCallStatus
+    )
+})
+}
     
     /**
      * The upright height, in pixels.
@@ -1719,9 +1737,9 @@ public struct Face: Equatable, Hashable {
      */
     public let detectionScore: Float
     /**
-     * The eye on the picture's left, the one on its right, the nose, the mouth's left and right corner.
+     * The five points.
      */
-    public let landmarks: [Point]
+    public let landmarks: Landmarks
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -1742,8 +1760,8 @@ public struct Face: Equatable, Hashable {
          * How sure the detector is that it is a face, 0…1. It says nothing of the face's fitness.
          */detectionScore: Float, 
         /**
-         * The eye on the picture's left, the one on its right, the nose, the mouth's left and right corner.
-         */landmarks: [Point]) {
+         * The five points.
+         */landmarks: Landmarks) {
         self.left = left
         self.top = top
         self.right = right
@@ -1773,7 +1791,7 @@ public struct FfiConverterTypeFace: FfiConverterRustBuffer {
                 right: FfiConverterFloat.read(from: &buf), 
                 bottom: FfiConverterFloat.read(from: &buf), 
                 detectionScore: FfiConverterFloat.read(from: &buf), 
-                landmarks: FfiConverterSequenceTypePoint.read(from: &buf)
+                landmarks: FfiConverterTypeLandmarks.read(from: &buf)
         )
     }
 
@@ -1783,7 +1801,7 @@ public struct FfiConverterTypeFace: FfiConverterRustBuffer {
         FfiConverterFloat.write(value.right, into: &buf)
         FfiConverterFloat.write(value.bottom, into: &buf)
         FfiConverterFloat.write(value.detectionScore, into: &buf)
-        FfiConverterSequenceTypePoint.write(value.landmarks, into: &buf)
+        FfiConverterTypeLandmarks.write(value.landmarks, into: &buf)
     }
 }
 
@@ -1843,6 +1861,10 @@ public struct FrameLayout: Equatable, Hashable {
      * The code values of a YUV format; the full range where nobody says otherwise.
      */
     public let range: YuvRange?
+    /**
+     * The face's points, where another detector has found them; then nothing is detected in the frame.
+     */
+    public let landmarks: Landmarks?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -1873,7 +1895,10 @@ public struct FrameLayout: Equatable, Hashable {
          */matrix: YuvMatrix? = nil, 
         /**
          * The code values of a YUV format; the full range where nobody says otherwise.
-         */range: YuvRange? = nil) {
+         */range: YuvRange? = nil, 
+        /**
+         * The face's points, where another detector has found them; then nothing is detected in the frame.
+         */landmarks: Landmarks? = nil) {
         self.format = format
         self.width = width
         self.height = height
@@ -1883,6 +1908,7 @@ public struct FrameLayout: Equatable, Hashable {
         self.mirrored = mirrored
         self.matrix = matrix
         self.range = range
+        self.landmarks = landmarks
     }
 
     
@@ -1909,7 +1935,8 @@ public struct FfiConverterTypeFrameLayout: FfiConverterRustBuffer {
                 rotation: FfiConverterInt32.read(from: &buf), 
                 mirrored: FfiConverterBool.read(from: &buf), 
                 matrix: FfiConverterOptionTypeYuvMatrix.read(from: &buf), 
-                range: FfiConverterOptionTypeYuvRange.read(from: &buf)
+                range: FfiConverterOptionTypeYuvRange.read(from: &buf), 
+                landmarks: FfiConverterOptionTypeLandmarks.read(from: &buf)
         )
     }
 
@@ -1923,6 +1950,7 @@ public struct FfiConverterTypeFrameLayout: FfiConverterRustBuffer {
         FfiConverterBool.write(value.mirrored, into: &buf)
         FfiConverterOptionTypeYuvMatrix.write(value.matrix, into: &buf)
         FfiConverterOptionTypeYuvRange.write(value.range, into: &buf)
+        FfiConverterOptionTypeLandmarks.write(value.landmarks, into: &buf)
     }
 }
 
@@ -1939,6 +1967,106 @@ public func FfiConverterTypeFrameLayout_lift(_ buf: RustBuffer) throws -> FrameL
 #endif
 public func FfiConverterTypeFrameLayout_lower(_ value: FrameLayout) -> RustBuffer {
     return FfiConverterTypeFrameLayout.lower(value)
+}
+
+
+/**
+ * The five points of a face, in pixels of the upright picture. Left is the picture's left, which is the person's right; another order is
+ * refused (`InvalidLandmarks`).
+ */
+public struct Landmarks: Equatable, Hashable {
+    /**
+     * The eye on the picture's left.
+     */
+    public let eyeLeft: Point
+    /**
+     * The eye on the picture's right.
+     */
+    public let eyeRight: Point
+    /**
+     * The tip of the nose.
+     */
+    public let nose: Point
+    /**
+     * The mouth's corner on the picture's left.
+     */
+    public let mouthLeft: Point
+    /**
+     * The mouth's corner on the picture's right.
+     */
+    public let mouthRight: Point
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The eye on the picture's left.
+         */eyeLeft: Point, 
+        /**
+         * The eye on the picture's right.
+         */eyeRight: Point, 
+        /**
+         * The tip of the nose.
+         */nose: Point, 
+        /**
+         * The mouth's corner on the picture's left.
+         */mouthLeft: Point, 
+        /**
+         * The mouth's corner on the picture's right.
+         */mouthRight: Point) {
+        self.eyeLeft = eyeLeft
+        self.eyeRight = eyeRight
+        self.nose = nose
+        self.mouthLeft = mouthLeft
+        self.mouthRight = mouthRight
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension Landmarks: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLandmarks: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Landmarks {
+        return
+            try Landmarks(
+                eyeLeft: FfiConverterTypePoint.read(from: &buf), 
+                eyeRight: FfiConverterTypePoint.read(from: &buf), 
+                nose: FfiConverterTypePoint.read(from: &buf), 
+                mouthLeft: FfiConverterTypePoint.read(from: &buf), 
+                mouthRight: FfiConverterTypePoint.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Landmarks, into buf: inout [UInt8]) {
+        FfiConverterTypePoint.write(value.eyeLeft, into: &buf)
+        FfiConverterTypePoint.write(value.eyeRight, into: &buf)
+        FfiConverterTypePoint.write(value.nose, into: &buf)
+        FfiConverterTypePoint.write(value.mouthLeft, into: &buf)
+        FfiConverterTypePoint.write(value.mouthRight, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLandmarks_lift(_ buf: RustBuffer) throws -> Landmarks {
+    return try FfiConverterTypeLandmarks.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLandmarks_lower(_ value: Landmarks) -> RustBuffer {
+    return FfiConverterTypeLandmarks.lower(value)
 }
 
 
@@ -3868,6 +3996,30 @@ fileprivate struct FfiConverterOptionTypeFace: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeLandmarks: FfiConverterRustBuffer {
+    typealias SwiftType = Landmarks?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeLandmarks.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeLandmarks.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeFaceRule: FfiConverterRustBuffer {
     typealias SwiftType = FaceRule?
 
@@ -4089,31 +4241,6 @@ fileprivate struct FfiConverterSequenceTypeFace: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-fileprivate struct FfiConverterSequenceTypePoint: FfiConverterRustBuffer {
-    typealias SwiftType = [Point]
-
-    public static func write(_ value: [Point], into buf: inout [UInt8]) {
-        let len = Int32(value.count)
-        writeInt(&buf, len)
-        for item in value {
-            FfiConverterTypePoint.write(item, into: &buf)
-        }
-    }
-
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Point] {
-        let len: Int32 = try readInt(&buf)
-        var seq = [Point]()
-        seq.reserveCapacity(Int(len))
-        for _ in 0 ..< len {
-            seq.append(try FfiConverterTypePoint.read(from: &buf))
-        }
-        return seq
-    }
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
 fileprivate struct FfiConverterSequenceTypeReason: FfiConverterRustBuffer {
     typealias SwiftType = [Reason]
 
@@ -4169,6 +4296,23 @@ public func guidanceSentence(guidance: Guidance) -> String  {
 })
 }
 /**
+ * Times every stage on a picture file's bytes, and gives the JSON of `veriface bench --json`. For the cold start to be one, call this before
+ * anything else of the library. Of the settings the pack counts.
+ */
+public func latency(settings: Settings, picture: Data, runs: Int32, device: String)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeVerifaceError_lift) {
+        uniffiCallStatus in
+        FfiConverterByRefBytes.lower(picture) { pictureFb in
+    uniffi_veriface_uniffi_fn_func_latency(
+        FfiConverterTypeSettings_lower(settings),
+        pictureFb,
+        FfiConverterInt32.lower(runs),
+        FfiConverterString.lower(device),uniffiCallStatus
+    )
+        }
+})
+}
+/**
  * The library's version.
  */
 public func version() -> String  {
@@ -4203,7 +4347,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_veriface_uniffi_checksum_func_guidance_sentence() != 22126) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_veriface_uniffi_checksum_func_latency() != 51399) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_veriface_uniffi_checksum_func_version() != 38468) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_veriface_uniffi_checksum_method_picture_at() != 30539) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_veriface_uniffi_checksum_method_picture_height() != 64602) {

@@ -268,6 +268,11 @@ uint64_t uniffi_veriface_uniffi_fn_constructor_picture_open(RustBuffer path, Rus
 uint64_t uniffi_veriface_uniffi_fn_constructor_picture_pixels(RustBuffer layout, ForeignBytes first, ForeignBytes second, ForeignBytes third, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_FN_METHOD_PICTURE_AT
+#define UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_FN_METHOD_PICTURE_AT
+uint64_t uniffi_veriface_uniffi_fn_method_picture_at(uint64_t ptr, RustBuffer landmarks, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_FN_METHOD_PICTURE_HEIGHT
 #define UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_FN_METHOD_PICTURE_HEIGHT
 uint32_t uniffi_veriface_uniffi_fn_method_picture_height(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -416,6 +421,11 @@ RustBuffer uniffi_veriface_uniffi_fn_func_reason_sentence(RustBuffer reason, Rus
 #ifndef UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_FN_FUNC_GUIDANCE_SENTENCE
 #define UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_FN_FUNC_GUIDANCE_SENTENCE
 RustBuffer uniffi_veriface_uniffi_fn_func_guidance_sentence(RustBuffer guidance, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_FN_FUNC_LATENCY
+#define UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_FN_FUNC_LATENCY
+RustBuffer uniffi_veriface_uniffi_fn_func_latency(RustBuffer settings, ForeignBytes picture, int32_t runs, RustBuffer device, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_FN_FUNC_VERSION
@@ -702,9 +712,21 @@ uint16_t uniffi_veriface_uniffi_checksum_func_guidance_sentence(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_CHECKSUM_FUNC_LATENCY
+#define UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_CHECKSUM_FUNC_LATENCY
+uint16_t uniffi_veriface_uniffi_checksum_func_latency(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_CHECKSUM_FUNC_VERSION
 #define UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_CHECKSUM_FUNC_VERSION
 uint16_t uniffi_veriface_uniffi_checksum_func_version(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_CHECKSUM_METHOD_PICTURE_AT
+#define UNIFFI_FFIDEF_UNIFFI_VERIFACE_UNIFFI_CHECKSUM_METHOD_PICTURE_AT
+uint16_t uniffi_veriface_uniffi_checksum_method_picture_at(void
     
 );
 #endif

@@ -4,7 +4,6 @@
 //! items of a batch failed.
 
 mod cmd;
-mod device;
 mod inputs;
 mod setup;
 

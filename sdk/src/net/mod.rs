@@ -1,36 +1,50 @@
 //! The network runtime: the one room that knows tract.
 //!
 //! A [`Network`] is an ONNX graph at one concrete input shape, ready to run from any thread. A graph whose operators all have kernels
-//! here ([`graph`] reads it, [`fuse`] joins what belongs together, [`plan`] lays it out) runs on them without tract; any other runs on
+//! here (`import` reads it, `fuse` joins what belongs together, [`plan`] lays it out) runs on them without tract; any other runs on
 //! tract as a whole. A pack may hold the graph after all that ([`prepared`]), to be used where it lies.
+//!
+//! Without the feature `onnx` prepared networks are all that runs: neither tract nor what reads ONNX is a part of the program.
+#![cfg_attr(not(feature = "onnx"), allow(dead_code))]
 
 mod elementwise;
+#[cfg(feature = "onnx")]
 mod fuse;
 mod graph;
+#[cfg(feature = "onnx")]
+mod import;
 mod input;
 mod kernels;
+#[cfg(feature = "onnx")]
 mod measured;
 mod onnx;
 mod plan;
 mod prepared;
+#[cfg(feature = "onnx")]
 mod signature;
+#[cfg(feature = "onnx")]
+mod tract;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "onnx"))]
 mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tract_onnx::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::pack::{Bytes, Pack};
 
-use fuse::fuse;
-use graph::Graph;
 use kernels::Memory;
+#[cfg(feature = "onnx")]
 pub use measured::Measured;
 use plan::{Plan, Sets};
+#[cfg(feature = "onnx")]
+use {fuse::fuse, graph::Graph, tract::Tract};
+
+/// Why a program without the feature `onnx` does not run a network, and what to do.
+#[cfg(not(feature = "onnx"))]
+const WITHOUT_ONNX: &str = "the pack has no network prepared for this version, and this build does not read ONNX: \
+                            pack it anew by `veriface pack`, or build with the feature `onnx`";
 
 /// A graph with one f32 input of a fixed shape and any number of f32 outputs.
 pub(crate) struct Network {
@@ -41,14 +55,9 @@ pub(crate) struct Network {
 
 enum Runtime {
     /// On our own kernels. A run borrows one of the idle states, or makes the first for a thread more.
-    Kernels {
-        plan: Plan,
-        idle: Mutex<Vec<State>>,
-    },
-    Tract {
-        plan: Arc<TypedRunnableModel>,
-        why: String,
-    },
+    Kernels { plan: Plan, idle: Mutex<Vec<State>> },
+    #[cfg(feature = "onnx")]
+    Tract(Tract),
 }
 
 /// What a run writes to.
@@ -75,20 +84,31 @@ impl Network {
         {
             return Ok(network);
         }
+        Network::of_onnx(pack, part, input_shape)
+    }
+
+    #[cfg(feature = "onnx")]
+    fn of_onnx(pack: &Pack, part: &str, input_shape: &[usize]) -> Result<Network> {
         Network::load(&pack.bytes_of(part)?, input_shape)
+    }
+
+    #[cfg(not(feature = "onnx"))]
+    fn of_onnx(_: &Pack, part: &str, _: &[usize]) -> Result<Network> {
+        Err(Error::new(ErrorCode::UnusableNetwork, format!("`{part}`: {WITHOUT_ONNX}")))
     }
 
     /// Reads the graph and prepares it for inputs of this shape.
     ///
     /// # Errors
     /// [`ErrorCode::UnusableNetwork`] with the runtime's words: not ONNX, an operator that is not supported, a shape that does not fit.
+    #[cfg(feature = "onnx")]
     pub(crate) fn load(onnx: &[u8], input_shape: &[usize]) -> Result<Network> {
         Network::load_for(onnx, input_shape, Some(Sets::best()))
     }
 
     fn load_prepared(bytes: &Bytes, input_shape: &[usize], onnx: &[u8; 32], sets: Sets) -> Result<Option<Network>> {
-        let read = guarded(|| Ok(prepared::read(bytes, input_shape, onnx, sets)))?;
-        let read = read.map_err(|why| Error::new(ErrorCode::UnusableNetwork, format!("a prepared network: {why}")))?;
+        let read =
+            guarded(|| prepared::read(bytes, input_shape, onnx, sets).map_err(|why| format!("a prepared network: {why}")))?;
         Ok(read.map(|read| Network {
             runtime: Runtime::Kernels { plan: read.plan, idle: Mutex::default() },
             input_shape: input_shape.to_vec(),
@@ -97,6 +117,7 @@ impl Network {
     }
 
     /// [`Network::prepare`] of a part, which is named with it.
+    #[cfg(feature = "onnx")]
     pub(crate) fn prepare_part(pack: &Pack, part: &str, input_shape: &[usize]) -> Result<Option<(String, Vec<u8>)>> {
         let onnx = pack.parts().iter().find(|other| other.name == part);
         let Some(onnx) = onnx else { return Ok(None) };
@@ -104,10 +125,18 @@ impl Network {
         Ok(prepared.map(|prepared| (part.to_string(), prepared)))
     }
 
+    /// # Errors
+    /// [`ErrorCode::UnusableNetwork`], always: without `onnx` nothing reads what would be prepared.
+    #[cfg(not(feature = "onnx"))]
+    pub(crate) fn prepare_part(_: &Pack, part: &str, _: &[usize]) -> Result<Option<(String, Vec<u8>)>> {
+        Err(Error::new(ErrorCode::UnusableNetwork, format!("`{part}`: {WITHOUT_ONNX}")))
+    }
+
     /// The network as a pack holds it beside its ONNX file, whose SHA-256 this is; `None` when it runs on tract.
     ///
     /// # Errors
     /// As [`Network::load`].
+    #[cfg(feature = "onnx")]
     pub(crate) fn prepare(onnx: &[u8], input_shape: &[usize], sha256: &[u8; 32]) -> Result<Option<Vec<u8>>> {
         let proto = guarded(|| signature::parse(onnx))?;
         let name = input_name(&proto, input_shape)?;
@@ -119,37 +148,30 @@ impl Network {
                 Plan::new(&mut graph, Sets::portable())?;
                 prepared::write(&graph, input_shape, &names, sha256)
             });
-            Ok(written)
+            Ok::<_, tract::Fault>(written)
         })?;
         Ok(written.ok())
     }
 
     /// With these kernels, or on tract alone.
+    #[cfg(feature = "onnx")]
     fn load_for(onnx: &[u8], input_shape: &[usize], sets: Option<Sets>) -> Result<Network> {
         let proto = guarded(|| signature::parse(onnx))?;
         let name = input_name(&proto, input_shape)?;
         let ours = guarded(|| {
             let onnx_graph = signature::graph(&proto)?;
             let sets = sets.ok_or_else(|| "asked for".to_string());
-            Ok(sets.and_then(|sets| {
+            Ok::<_, tract::Fault>(sets.and_then(|sets| {
                 let mut graph = Graph::import(onnx_graph, name, input_shape)?;
                 fuse(&mut graph);
                 Plan::new(&mut graph, sets)
             }))
         })?;
-        let output_names = guarded(|| Ok(signature::graph(&proto)?.output.iter().map(|o| o.name.clone()).collect()))?;
+        let output_names =
+            guarded(|| Ok::<_, tract::Fault>(signature::graph(&proto)?.output.iter().map(|o| o.name.clone()).collect()))?;
         let runtime = match ours {
             Ok(plan) => Runtime::Kernels { plan, idle: Mutex::default() },
-            Err(why) => {
-                let plan = guarded(|| {
-                    tract_onnx::onnx()
-                        .model_for_proto_model(&proto)?
-                        .with_input_fact(0, f32::fact(input_shape).into())?
-                        .into_optimized()?
-                        .into_runnable()
-                })?;
-                Runtime::Tract { plan, why }
-            }
+            Err(why) => Runtime::Tract(guarded(|| Tract::new(&proto, input_shape, why))?),
         };
         Ok(Network { runtime, input_shape: input_shape.to_vec(), output_names })
     }
@@ -172,9 +194,10 @@ impl Network {
                 idle.lock().unwrap_or_else(PoisonError::into_inner).push(state);
                 Ok(result)
             }
-            Runtime::Tract { plan, .. } => {
-                let outputs = self.run_tract(plan, fill).map_err(|e| Error::new(ErrorCode::NetworkFailed, format!("{e:#}")))?;
-                Ok(read(&outputs))
+            #[cfg(feature = "onnx")]
+            Runtime::Tract(tract) => {
+                let outputs = tract.run(&self.input_shape, &self.output_names, fill);
+                Ok(read(&outputs.map_err(|e| Error::new(ErrorCode::NetworkFailed, format!("{e:#}")))?))
             }
         }
     }
@@ -207,18 +230,6 @@ impl Network {
         State { arena, outputs }
     }
 
-    fn run_tract(&self, plan: &Arc<TypedRunnableModel>, fill: impl FnOnce(&mut [f32])) -> TractResult<Vec<Output>> {
-        let mut input = vec![0.0; self.input_shape.iter().product()];
-        fill(&mut input);
-        let outputs = plan.run(tvec!(Tensor::from_shape(&self.input_shape, &input)?.into()))?;
-        let read = |(index, value): (usize, &TValue)| {
-            let values = value.cast_to::<f32>()?.try_as_plain_ram()?.as_slice::<f32>()?.to_vec();
-            let name = self.output_names.get(index).cloned().unwrap_or_default();
-            Ok(Output { name, shape: value.shape().to_vec(), values })
-        };
-        outputs.iter().enumerate().map(read).collect()
-    }
-
     /// What runs where: a line for each step on our own kernels, or why the graph runs on tract.
     pub(crate) fn describe(&self) -> Vec<String> {
         match &self.runtime {
@@ -228,16 +239,18 @@ impl Network {
                 let summary = format!("f32 on {f32}, int8 on {i8}; {weights} MiB of packed weights, {arena} MiB for a run");
                 plan.lines().chain([summary]).collect()
             }
-            Runtime::Tract { why, .. } => vec![format!("the whole graph on tract: {why}")],
+            #[cfg(feature = "onnx")]
+            Runtime::Tract(tract) => vec![format!("the whole graph on tract: {}", tract.why())],
         }
     }
 }
 
 /// The input's name, when the graph takes this shape.
+#[cfg(feature = "onnx")]
 fn input_name<'p>(proto: &'p tract_onnx::pb::ModelProto, input_shape: &[usize]) -> Result<&'p str> {
     let (stated, name) = guarded(|| {
         let input = signature::input(signature::graph(proto)?)?;
-        Ok((signature::stated_shape(input), input.name.as_str()))
+        Ok::<_, tract::Fault>((signature::stated_shape(input), input.name.as_str()))
     })?;
     let fits = stated.len() == input_shape.len()
         && stated.iter().zip(input_shape).all(|(stated, wanted)| stated.is_none_or(|n| n == *wanted));
@@ -250,7 +263,7 @@ fn input_name<'p>(proto: &'p tract_onnx::pb::ModelProto, input_shape: &[usize]) 
 }
 
 /// A graph comes from a file, and the importer may panic on a malformed one: that becomes an error like any other.
-fn guarded<T>(load: impl FnOnce() -> TractResult<T>) -> Result<T> {
+fn guarded<T, E: std::fmt::Display>(load: impl FnOnce() -> Result<T, E>) -> Result<T> {
     let words = match catch_unwind(AssertUnwindSafe(load)) {
         Ok(Ok(loaded)) => return Ok(loaded),
         Ok(Err(error)) => format!("{error:#}"),

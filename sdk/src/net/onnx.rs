@@ -1,16 +1,20 @@
 //! The words of an ONNX file: attributes and constants, read where they lie.
 
 use std::borrow::Cow;
+#[cfg(feature = "onnx")]
 use std::collections::HashMap;
 
+#[cfg(feature = "onnx")]
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
 /// Why a graph, or a part of it, is not for our own kernels.
 pub(super) type Unknown = String;
 
 /// A node's attributes.
+#[cfg(feature = "onnx")]
 pub(super) struct Attributes<'a>(pub &'a NodeProto);
 
+#[cfg(feature = "onnx")]
 impl<'a> Attributes<'a> {
     fn find(&self, name: &str) -> Option<&'a tract_onnx::pb::AttributeProto> {
         self.0.attribute.iter().find(|attribute| attribute.name == name)
@@ -62,6 +66,7 @@ pub(super) struct Constant<'a> {
 }
 
 impl<'a> Constant<'a> {
+    #[cfg(feature = "onnx")]
     pub(super) fn read(tensor: &'a TensorProto) -> Result<Constant<'a>, Unknown> {
         let name = &tensor.name;
         let dims: Option<Vec<usize>> = tensor.dims.iter().map(|d| usize::try_from(*d).ok()).collect();
@@ -131,6 +136,7 @@ impl<'a> Constant<'a> {
 }
 
 /// The constants of a graph by name: initialisers and `Constant` nodes.
+#[cfg(feature = "onnx")]
 pub(super) fn constants(graph: &GraphProto) -> HashMap<&str, &TensorProto> {
     let mut constants: HashMap<&str, &TensorProto> = graph.initializer.iter().map(|t| (t.name.as_str(), t)).collect();
     for node in graph.node.iter().filter(|node| node.op_type == "Constant") {

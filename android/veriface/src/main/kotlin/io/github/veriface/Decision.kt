@@ -30,9 +30,6 @@ class Decision internal constructor(numbers: DoubleArray) {
     }
 }
 
-/** A point, in pixels of the upright picture. */
-data class Point(val x: Float, val y: Float)
-
 /** A face that was found, in pixels of the upright picture. */
 class Face internal constructor(numbers: FloatArray, at: Int) {
     /** The box's left edge, which may lie outside the picture, as the others may. */
@@ -50,8 +47,8 @@ class Face internal constructor(numbers: FloatArray, at: Int) {
     /** How sure the detector is that it is a face, 0…1. */
     val detectionScore: Float = numbers[at + 4]
 
-    /** The eye on the picture's left, the one on its right, the nose, the mouth's left and right corner. */
-    val landmarks: List<Point> = List(5) { Point(numbers[at + 5 + 2 * it], numbers[at + 6 + 2 * it]) }
+    /** The five points. */
+    val landmarks: Landmarks = Landmarks.of(numbers, at + 5)
 
     internal companion object {
         const val NUMBERS = 15

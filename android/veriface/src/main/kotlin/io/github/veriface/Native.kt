@@ -4,7 +4,8 @@ import java.nio.ByteBuffer
 
 /**
  * The native library, function by function as `bindings/jni` has them. Nothing here is for users: objects are handles, and a frame is 13
- * numbers (format, width, height, rotation, mirrored, matrix, range, and row and pixel stride of three planes) and three direct buffers.
+ * numbers (format, width, height, rotation, mirrored, matrix, range, and row and pixel stride of three planes) and three direct buffers. A
+ * face's points are ten numbers, or null where the library looks for the face itself.
  */
 internal object Native {
     init {
@@ -40,13 +41,14 @@ internal object Native {
     external fun verify(
         verifier: Long,
         reference: Long, referenceNumbers: IntArray?, reference1: ByteBuffer?, reference2: ByteBuffer?, reference3: ByteBuffer?,
-        probe: Long, probeNumbers: IntArray?, probe1: ByteBuffer?, probe2: ByteBuffer?, probe3: ByteBuffer?,
+        referencePoints: FloatArray?,
+        probe: Long, probeNumbers: IntArray?, probe1: ByteBuffer?, probe2: ByteBuffer?, probe3: ByteBuffer?, probePoints: FloatArray?,
     ): DoubleArray
 
     @JvmStatic
     external fun verifyTemplate(
         verifier: Long, template: Long,
-        probe: Long, numbers: IntArray?, first: ByteBuffer?, second: ByteBuffer?, third: ByteBuffer?,
+        probe: Long, numbers: IntArray?, first: ByteBuffer?, second: ByteBuffer?, third: ByteBuffer?, points: FloatArray?,
     ): DoubleArray
 
     @JvmStatic
@@ -57,8 +59,11 @@ internal object Native {
 
     @JvmStatic
     external fun enrol(
-        verifier: Long, photos: LongArray, numbers: IntArray, planes: Array<ByteBuffer?>, scores: FloatArray, outliers: BooleanArray,
+        verifier: Long, photos: LongArray, numbers: IntArray, planes: Array<ByteBuffer?>, points: Array<FloatArray?>,
+        scores: FloatArray, outliers: BooleanArray,
     ): Long
+
+    @JvmStatic external fun latency(path: String?, pack: ByteBuffer?, picture: ByteArray, runs: Int, device: String): String
 
     @JvmStatic external fun templateFromBytes(bytes: ByteArray): Long
 
@@ -75,7 +80,7 @@ internal object Native {
     @JvmStatic
     external fun sessionFrame(
         session: Long,
-        photo: Long, numbers: IntArray?, first: ByteBuffer?, second: ByteBuffer?, third: ByteBuffer?,
+        photo: Long, numbers: IntArray?, first: ByteBuffer?, second: ByteBuffer?, third: ByteBuffer?, points: FloatArray?,
         milliseconds: Long,
     ): FloatArray
 

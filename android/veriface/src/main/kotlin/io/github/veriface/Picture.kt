@@ -2,20 +2,36 @@ package io.github.veriface
 
 import java.nio.ByteBuffer
 
-/** A picture that a call takes: a [Photo] or a camera's [Frame]. */
+/** A picture that a call takes: a [Photo] or a camera's [Frame], or either with its face's points. */
 sealed class Picture {
-    internal abstract val photo: Long
+    internal abstract val held: Handle?
     internal abstract val numbers: IntArray?
     internal abstract val planes: Array<ByteBuffer?>
+    internal open val points: FloatArray? get() = null
+
+    /** A photo's handle, or 0. */
+    internal val photo: Long get() = held?.number ?: 0
+
+    /** The same picture with its face's points as another detector found them, such as ML Kit; then nothing is detected in it. */
+    fun at(landmarks: Landmarks): Picture = Located(this, landmarks.numbers())
+
+    private class Located(private val picture: Picture, override val points: FloatArray) : Picture() {
+        override val held: Handle? get() = picture.held
+        override val numbers: IntArray? get() = picture.numbers
+        override val planes: Array<ByteBuffer?> get() = picture.planes
+
+        override fun toString() = "$picture with landmarks"
+    }
 }
 
 /** A decoded picture file: JPEG, PNG, WebP or BMP, upright by its EXIF orientation. Close it after use. */
-class Photo private constructor(override val photo: Long) : Picture(), AutoCloseable {
+class Photo private constructor(number: Long) : Picture(), AutoCloseable {
+    override val held = Handle(number, Native::closePhoto)
     override val numbers: IntArray? get() = null
     override val planes: Array<ByteBuffer?> get() = NO_PLANES
 
     /** Frees the pixels. Closing twice, or from another thread, is harmless. */
-    override fun close() = Native.closePhoto(photo)
+    override fun close() = held.close()
 
     override fun toString() = "Photo"
 
@@ -66,7 +82,7 @@ enum class YuvRange {
  * a call has the frame. A row stride of 0 stands for rows without a gap.
  */
 class Frame private constructor(override val numbers: IntArray, override val planes: Array<ByteBuffer?>) : Picture() {
-    override val photo: Long get() = 0
+    override val held: Handle? get() = null
 
     /** Size and format; never the pixels. */
     override fun toString() = "Frame(format ${numbers[0]}, ${numbers[1]}×${numbers[2]}, turned by ${numbers[3]}°)"

@@ -1,18 +1,20 @@
 package io.github.veriface
 
 /** One person, enrolled. Biometric data: keep its bytes sealed (`SealedTemplates` on Android). Close it after use. */
-class Template internal constructor(internal val handle: Long) : AutoCloseable {
+class Template internal constructor(number: Long) : AutoCloseable {
+    internal val handle = Handle(number, Native::closeTemplate)
+
     /** How many pictures it was made of. */
-    val samples: Int get() = Native.templateSamples(handle)
+    val samples: Int get() = keeping(handle) { Native.templateSamples(handle.number) }
 
     /** The model that it belongs to, in 64 hexadecimal digits. A verifier of another model refuses it. */
-    val modelId: String get() = Native.templateModel(handle)
+    val modelId: String get() = keeping(handle) { Native.templateModel(handle.number) }
 
     /** The portable bytes, the same in every language. */
-    fun toBytes(): ByteArray = Native.templateToBytes(handle)
+    fun toBytes(): ByteArray = keeping(handle) { Native.templateToBytes(handle.number) }
 
     /** Frees the template. Closing twice, or from another thread, is harmless. */
-    override fun close() = Native.closeTemplate(handle)
+    override fun close() = handle.close()
 
     /** Never the values. */
     override fun toString() = "Template"

@@ -39,39 +39,53 @@ class Verifier @JvmOverloads constructor(
     statedThreshold: Float? = null,
     faceChoice: FaceChoice = FaceChoice.ONLY,
 ) : AutoCloseable {
-    internal val handle: Long = Native.openVerifier(
-        (pack as? Pack.File)?.path,
-        (pack as? Pack.Bytes)?.buffer,
-        falseMatchRate ?: Double.NaN,
-        statedThreshold ?: Float.NaN,
-        faceChoice.ordinal,
-        when (pack) {
-            is Pack.Embedded -> null
-            is Pack.File -> pack.key
-            is Pack.Bytes -> pack.key
-        },
+    internal val handle = Handle(
+        Native.openVerifier(
+            (pack as? Pack.File)?.path,
+            (pack as? Pack.Bytes)?.buffer,
+            falseMatchRate ?: Double.NaN,
+            statedThreshold ?: Float.NaN,
+            faceChoice.ordinal,
+            when (pack) {
+                is Pack.Embedded -> null
+                is Pack.File -> pack.key
+                is Pack.Bytes -> pack.key
+            },
+        ),
+        Native::closeVerifier,
     )
 
     /** What every template of this verifier carries, in 64 hexadecimal digits. */
-    val modelId: String get() = Native.modelId(handle)
+    val modelId: String get() = keeping(handle) { Native.modelId(handle.number) }
 
     /** Decides whether two pictures show the same person. */
-    fun verify(reference: Picture, probe: Picture): Decision {
+    fun verify(reference: Picture, probe: Picture): Decision = keeping(handle, reference.held, probe.held) {
         val (a, b, c) = reference.planes
         val (d, e, f) = probe.planes
-        return Decision(Native.verify(handle, reference.photo, reference.numbers, a, b, c, probe.photo, probe.numbers, d, e, f))
+        Decision(
+            Native.verify(
+                handle.number,
+                reference.photo, reference.numbers, a, b, c, reference.points,
+                probe.photo, probe.numbers, d, e, f, probe.points,
+            ),
+        )
     }
 
     /** Decides whether a picture shows the person of a template. */
-    fun verify(reference: Template, probe: Picture): Decision {
+    fun verify(reference: Template, probe: Picture): Decision = keeping(handle, reference.handle, probe.held) {
         val (first, second, third) = probe.planes
-        return Decision(Native.verifyTemplate(handle, reference.handle, probe.photo, probe.numbers, first, second, third))
+        Decision(
+            Native.verifyTemplate(
+                handle.number, reference.handle.number, probe.photo, probe.numbers, first, second, third, probe.points,
+            ),
+        )
     }
 
     /** Makes a template of one person's pictures. An error names the picture by its place. */
     fun enrol(pictures: List<Picture>): Enrolment {
         val numbers = IntArray(pictures.size * FRAME_NUMBERS)
         val planes = arrayOfNulls<ByteBuffer>(pictures.size * 3)
+        val points = Array(pictures.size) { pictures[it].points }
         pictures.forEachIndexed { place, picture ->
             picture.numbers?.copyInto(numbers, place * FRAME_NUMBERS)
             picture.planes.copyInto(planes, place * 3)
@@ -79,7 +93,10 @@ class Verifier @JvmOverloads constructor(
         val photos = LongArray(pictures.size) { pictures[it].photo }
         val scores = FloatArray(pictures.size)
         val outliers = BooleanArray(pictures.size)
-        return Enrolment(Template(Native.enrol(handle, photos, numbers, planes, scores, outliers)), scores, outliers)
+        val template = keeping(handle, *Array(pictures.size) { pictures[it].held }) {
+            Template(Native.enrol(handle.number, photos, numbers, planes, points, scores, outliers))
+        }
+        return Enrolment(template, scores, outliers)
     }
 
     /** Makes a template of one person's pictures. */
@@ -88,12 +105,14 @@ class Verifier @JvmOverloads constructor(
     /** The faces of a picture, the surest first. */
     fun detect(picture: Picture): List<Face> {
         val (first, second, third) = picture.planes
-        val numbers = Native.detect(handle, picture.photo, picture.numbers, first, second, third)
+        val numbers = keeping(handle, picture.held) {
+            Native.detect(handle.number, picture.photo, picture.numbers, first, second, third)
+        }
         return List(numbers.size / Face.NUMBERS) { Face(numbers, it * Face.NUMBERS) }
     }
 
     /** Frees the networks. Closing twice, or while another thread verifies, is harmless. */
-    override fun close() = Native.closeVerifier(handle)
+    override fun close() = handle.close()
 
     companion object {
         private const val FRAME_NUMBERS = 13

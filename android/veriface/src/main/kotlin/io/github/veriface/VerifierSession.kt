@@ -71,31 +71,40 @@ class Progress internal constructor(numbers: FloatArray) {
  * [enrol]. Calls from several threads take turns. Close it when the camera goes.
  */
 class VerifierSession(verifier: Verifier, purpose: Purpose) : AutoCloseable {
-    private val handle = Native.openSession(verifier.handle, purpose.ordinal)
+    private val handle = Handle(
+        keeping(verifier.handle) { Native.openSession(verifier.handle.number, purpose.ordinal) },
+        Native::closeSession,
+    )
 
     /** Takes the next frame; [timestampNanos] is the camera's, of any clock that does not jump. A frame without a face is no error. */
     fun frame(frame: Picture, timestampNanos: Long): Progress {
         val milliseconds = TimeUnit.NANOSECONDS.toMillis(timestampNanos)
         val (first, second, third) = frame.planes
-        return Progress(Native.sessionFrame(handle, frame.photo, frame.numbers, first, second, third, milliseconds))
+        return keeping(handle, frame.held) {
+            Progress(
+                Native.sessionFrame(handle.number, frame.photo, frame.numbers, first, second, third, frame.points, milliseconds),
+            )
+        }
     }
 
     /** Decides whether the person followed is that of the template, by the best frames. Once, when ready: each try is one for an impostor. */
-    fun decide(reference: Template): Decision = Decision(Native.sessionDecide(handle, reference.handle))
+    fun decide(reference: Template): Decision = keeping(handle, reference.handle) {
+        Decision(Native.sessionDecide(handle.number, reference.handle.number))
+    }
 
     /** A template of the best frames. */
     fun enrol(): Enrolment {
         val scores = FloatArray(MOST_FRAMES)
         val outliers = BooleanArray(MOST_FRAMES)
-        val template = Template(Native.sessionEnrol(handle, scores, outliers))
+        val template = keeping(handle) { Template(Native.sessionEnrol(handle.number, scores, outliers)) }
         return Enrolment(template, scores.copyOf(template.samples), outliers)
     }
 
     /** Forgets the person, for the next one. */
-    fun reset() = Native.sessionReset(handle)
+    fun reset() = keeping(handle) { Native.sessionReset(handle.number) }
 
     /** Frees the session. Closing twice, or from another thread, is harmless. */
-    override fun close() = Native.closeSession(handle)
+    override fun close() = handle.close()
 
     private companion object {
         /** The most frames that a session keeps: `TrackPolicy::MAX_FRAMES`. */

@@ -99,7 +99,7 @@ class FrameTest {
                 session.reset()
                 val states = (1..60L).map { session.frame(frame, it * 100_000_000) }
                 assertTrue(states.any { it.ready }, "${states.last().guidance} ${states.last().reasons}")
-                assertTrue(states.last().face!!.landmarks.size == 5)
+                assertTrue(states.last().face!!.landmarks.points.size == 5)
                 assertTrue(session.decide(template).same)
                 session.enrol().template.use { assertTrue(it.samples > 1) }
             }

@@ -125,4 +125,18 @@ class VerifierTest {
 /** One verifier for all tests, as an app has it. */
 object Shared {
     val verifier = Verifier()
+
+    /** How many handles are open when nothing but the verifier is in use. */
+    const val HANDLES = 1
+
+    /** Waits until what earlier tests have forgotten has freed itself, for twenty seconds at most. */
+    fun settle() {
+        verifier.modelId
+        val deadline = System.nanoTime() + 20_000_000_000
+        while (Native.openHandles() > HANDLES && System.nanoTime() < deadline) {
+            System.gc()
+            Thread.sleep(20)
+        }
+        assertEquals(HANDLES, Native.openHandles())
+    }
 }

@@ -681,7 +681,11 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_veriface_uniffi_checksum_func_guidance_sentence(
     ): Int
+    external fun uniffi_veriface_uniffi_checksum_func_latency(
+    ): Int
     external fun uniffi_veriface_uniffi_checksum_func_version(
+    ): Int
+    external fun uniffi_veriface_uniffi_checksum_method_picture_at(
     ): Int
     external fun uniffi_veriface_uniffi_checksum_method_picture_height(
     ): Int
@@ -761,6 +765,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_veriface_uniffi_fn_constructor_picture_pixels(`layout`: RustBuffer.ByValue,`first`: ForeignBytes.ByValue,`second`: ForeignBytes.ByValue,`third`: ForeignBytes.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
+    external fun uniffi_veriface_uniffi_fn_method_picture_at(`ptr`: Long,`landmarks`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
     external fun uniffi_veriface_uniffi_fn_method_picture_height(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Int
     external fun uniffi_veriface_uniffi_fn_method_picture_width(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -820,6 +826,8 @@ internal object UniffiLib {
     external fun uniffi_veriface_uniffi_fn_func_reason_sentence(`reason`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_veriface_uniffi_fn_func_guidance_sentence(`guidance`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_veriface_uniffi_fn_func_latency(`settings`: RustBuffer.ByValue,`picture`: ForeignBytes.ByValue,`runs`: Int,`device`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_veriface_uniffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
@@ -951,7 +959,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_veriface_uniffi_checksum_func_guidance_sentence() and 0xFFFF) != 22126) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_veriface_uniffi_checksum_func_latency() and 0xFFFF) != 51399) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_veriface_uniffi_checksum_func_version() and 0xFFFF) != 38468) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_veriface_uniffi_checksum_method_picture_at() and 0xFFFF) != 30539) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_veriface_uniffi_checksum_method_picture_height() and 0xFFFF) != 64602) {
@@ -1499,6 +1513,11 @@ public object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
 public interface PictureInterface {
     
     /**
+     * The same picture with its face's points as another detector found them; then nothing is detected in it.
+     */
+    fun `at`(`landmarks`: Landmarks): Picture
+    
+    /**
      * The upright height, in pixels.
      */
     fun `height`(): kotlin.UInt
@@ -1614,6 +1633,24 @@ open class Picture: Disposable, AutoCloseable, PictureInterface
             UniffiLib.uniffi_veriface_uniffi_fn_clone_picture(handle, status)
         }
     }
+
+    
+    /**
+     * The same picture with its face's points as another detector found them; then nothing is detected in it.
+     */
+    @Throws(VerifaceException::class)override fun `at`(`landmarks`: Landmarks): Picture {
+            return FfiConverterTypePicture.lift(
+    callWithHandle {
+    uniffiRustCallWithError(VerifaceException) { _status ->
+    UniffiLib.uniffi_veriface_uniffi_fn_method_picture_at(
+        it,
+        
+        FfiConverterTypeLandmarks.lower(`landmarks`),_status)
+}
+    }
+    )
+    }
+    
 
     
     /**
@@ -3056,9 +3093,9 @@ data class Face (
     val `detectionScore`: kotlin.Float
     , 
     /**
-     * The eye on the picture's left, the one on its right, the nose, the mouth's left and right corner.
+     * The five points.
      */
-    val `landmarks`: List<Point>
+    val `landmarks`: Landmarks
     
 ){
     
@@ -3080,7 +3117,7 @@ public object FfiConverterTypeFace: FfiConverterRustBuffer<Face> {
             FfiConverterFloat.read(buf),
             FfiConverterFloat.read(buf),
             FfiConverterFloat.read(buf),
-            FfiConverterSequenceTypePoint.read(buf),
+            FfiConverterTypeLandmarks.read(buf),
         )
     }
 
@@ -3090,7 +3127,7 @@ public object FfiConverterTypeFace: FfiConverterRustBuffer<Face> {
             FfiConverterFloat.allocationSize(value.`right`) +
             FfiConverterFloat.allocationSize(value.`bottom`) +
             FfiConverterFloat.allocationSize(value.`detectionScore`) +
-            FfiConverterSequenceTypePoint.allocationSize(value.`landmarks`)
+            FfiConverterTypeLandmarks.allocationSize(value.`landmarks`)
     )
 
     override fun write(value: Face, buf: ByteBuffer) {
@@ -3099,7 +3136,7 @@ public object FfiConverterTypeFace: FfiConverterRustBuffer<Face> {
             FfiConverterFloat.write(value.`right`, buf)
             FfiConverterFloat.write(value.`bottom`, buf)
             FfiConverterFloat.write(value.`detectionScore`, buf)
-            FfiConverterSequenceTypePoint.write(value.`landmarks`, buf)
+            FfiConverterTypeLandmarks.write(value.`landmarks`, buf)
     }
 }
 
@@ -3153,6 +3190,11 @@ data class FrameLayout (
      * The code values of a YUV format; the full range where nobody says otherwise.
      */
     val `range`: YuvRange? = null 
+    , 
+    /**
+     * The face's points, where another detector has found them; then nothing is detected in the frame.
+     */
+    val `landmarks`: Landmarks? = null 
     
 ){
     
@@ -3178,6 +3220,7 @@ public object FfiConverterTypeFrameLayout: FfiConverterRustBuffer<FrameLayout> {
             FfiConverterBoolean.read(buf),
             FfiConverterOptionalTypeYuvMatrix.read(buf),
             FfiConverterOptionalTypeYuvRange.read(buf),
+            FfiConverterOptionalTypeLandmarks.read(buf),
         )
     }
 
@@ -3190,7 +3233,8 @@ public object FfiConverterTypeFrameLayout: FfiConverterRustBuffer<FrameLayout> {
             FfiConverterInt.allocationSize(value.`rotation`) +
             FfiConverterBoolean.allocationSize(value.`mirrored`) +
             FfiConverterOptionalTypeYuvMatrix.allocationSize(value.`matrix`) +
-            FfiConverterOptionalTypeYuvRange.allocationSize(value.`range`)
+            FfiConverterOptionalTypeYuvRange.allocationSize(value.`range`) +
+            FfiConverterOptionalTypeLandmarks.allocationSize(value.`landmarks`)
     )
 
     override fun write(value: FrameLayout, buf: ByteBuffer) {
@@ -3203,6 +3247,79 @@ public object FfiConverterTypeFrameLayout: FfiConverterRustBuffer<FrameLayout> {
             FfiConverterBoolean.write(value.`mirrored`, buf)
             FfiConverterOptionalTypeYuvMatrix.write(value.`matrix`, buf)
             FfiConverterOptionalTypeYuvRange.write(value.`range`, buf)
+            FfiConverterOptionalTypeLandmarks.write(value.`landmarks`, buf)
+    }
+}
+
+
+
+/**
+ * The five points of a face, in pixels of the upright picture. Left is the picture's left, which is the person's right; another order is
+ * refused (`InvalidLandmarks`).
+ */
+data class Landmarks (
+    /**
+     * The eye on the picture's left.
+     */
+    val `eyeLeft`: Point
+    , 
+    /**
+     * The eye on the picture's right.
+     */
+    val `eyeRight`: Point
+    , 
+    /**
+     * The tip of the nose.
+     */
+    val `nose`: Point
+    , 
+    /**
+     * The mouth's corner on the picture's left.
+     */
+    val `mouthLeft`: Point
+    , 
+    /**
+     * The mouth's corner on the picture's right.
+     */
+    val `mouthRight`: Point
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLandmarks: FfiConverterRustBuffer<Landmarks> {
+    override fun read(buf: ByteBuffer): Landmarks {
+        return Landmarks(
+            FfiConverterTypePoint.read(buf),
+            FfiConverterTypePoint.read(buf),
+            FfiConverterTypePoint.read(buf),
+            FfiConverterTypePoint.read(buf),
+            FfiConverterTypePoint.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Landmarks) = (
+            FfiConverterTypePoint.allocationSize(value.`eyeLeft`) +
+            FfiConverterTypePoint.allocationSize(value.`eyeRight`) +
+            FfiConverterTypePoint.allocationSize(value.`nose`) +
+            FfiConverterTypePoint.allocationSize(value.`mouthLeft`) +
+            FfiConverterTypePoint.allocationSize(value.`mouthRight`)
+    )
+
+    override fun write(value: Landmarks, buf: ByteBuffer) {
+            FfiConverterTypePoint.write(value.`eyeLeft`, buf)
+            FfiConverterTypePoint.write(value.`eyeRight`, buf)
+            FfiConverterTypePoint.write(value.`nose`, buf)
+            FfiConverterTypePoint.write(value.`mouthLeft`, buf)
+            FfiConverterTypePoint.write(value.`mouthRight`, buf)
     }
 }
 
@@ -4414,6 +4531,38 @@ public object FfiConverterOptionalTypeFace: FfiConverterRustBuffer<Face?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeLandmarks: FfiConverterRustBuffer<Landmarks?> {
+    override fun read(buf: ByteBuffer): Landmarks? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeLandmarks.read(buf)
+    }
+
+    override fun allocationSize(value: Landmarks?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeLandmarks.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Landmarks?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeLandmarks.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeFaceRule: FfiConverterRustBuffer<FaceRule?> {
     override fun read(buf: ByteBuffer): FaceRule? {
         if (buf.get().toInt() == 0) {
@@ -4682,34 +4831,6 @@ public object FfiConverterSequenceTypeFace: FfiConverterRustBuffer<List<Face>> {
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypePoint: FfiConverterRustBuffer<List<Point>> {
-    override fun read(buf: ByteBuffer): List<Point> {
-        val len = buf.getInt()
-        return List<Point>(len) {
-            FfiConverterTypePoint.read(buf)
-        }
-    }
-
-    override fun allocationSize(value: List<Point>): ULong {
-        val sizeForLength = 4UL
-        val sizeForItems = value.map { FfiConverterTypePoint.allocationSize(it) }.sum()
-        return sizeForLength + sizeForItems
-    }
-
-    override fun write(value: List<Point>, buf: ByteBuffer) {
-        buf.putInt(value.size)
-        value.iterator().forEach {
-            FfiConverterTypePoint.write(it, buf)
-        }
-    }
-}
-
-
-
-
-/**
- * @suppress
- */
 public object FfiConverterSequenceTypeReason: FfiConverterRustBuffer<List<Reason>> {
     override fun read(buf: ByteBuffer): List<Reason> {
         val len = buf.getInt()
@@ -4768,6 +4889,25 @@ public object FfiConverterSequenceTypeReason: FfiConverterRustBuffer<List<Reason
     
         
         FfiConverterTypeGuidance.lower(`guidance`),_status)
+}
+    )
+    }
+    
+
+        /**
+         * Times every stage on a picture file's bytes, and gives the JSON of `veriface bench --json`. For the cold start to be one, call this before
+         * anything else of the library. Of the settings the pack counts.
+         */
+    @Throws(VerifaceException::class) fun `latency`(`settings`: Settings, `picture`: java.nio.ByteBuffer, `runs`: kotlin.Int, `device`: kotlin.String): kotlin.String {
+            return FfiConverterString.lift(
+    uniffiRustCallWithError(VerifaceException) { _status ->
+    UniffiLib.uniffi_veriface_uniffi_fn_func_latency(
+    
+        
+        FfiConverterTypeSettings.lower(`settings`),
+        FfiConverterByRefBytes.lower(`picture`),
+        FfiConverterInt.lower(`runs`),
+        FfiConverterString.lower(`device`),_status)
 }
     )
     }

@@ -20,3 +20,13 @@ pub fn joules() -> Option<f64> {
     let text = read_to_string("/sys/class/powercap/intel-rapl:0/energy_uj").ok()?;
     Some(text.trim().parse::<f64>().ok()? / 1e6)
 }
+
+/// The processor's name: `model name` of x86, or what a board's device tree calls it.
+pub fn processor() -> Option<String> {
+    let named = |line: &str| {
+        line.split_once(':').filter(|(name, _)| name.trim() == "model name").map(|(_, name)| name.trim().to_string())
+    };
+    let of_cpu = || read_to_string("/proc/cpuinfo").ok()?.lines().find_map(named);
+    let of_board = || Some(read_to_string("/proc/device-tree/model").ok()?.trim_end_matches('\0').to_string());
+    of_cpu().or_else(of_board)
+}
