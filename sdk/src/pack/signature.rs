@@ -1,7 +1,7 @@
 //! Who vouches for a pack: Ed25519 (RFC 8032) over everything that the pack holds.
 //!
 //! What is signed: `veriface pack signature 1` and a zero byte; the SHA-256 of the manifest's bytes; the number of parts, `u32`; and of each
-//! part, in the file's order, its kind, `u32`, the length of its name, `u32`, its name, its length, `u64`, and its SHA-256. Numbers are
+//! part, in the file's order, its kind, `u32`, the length of its name, `u32`, its name, its length, `u64`, and the number and the bytes of its hash. Numbers are
 //! little-endian. The signature itself is a part of the file (`docs/pack-format.md`): the public key's 32 bytes, and the signature's 64.
 
 use std::fmt;
@@ -183,7 +183,8 @@ fn message(manifest: &[u8], parts: &[Part]) -> Vec<u8> {
         message.extend_from_slice(&(part.name.len() as u32).to_le_bytes());
         message.extend_from_slice(part.name.as_bytes());
         message.extend_from_slice(&(part.size() as u64).to_le_bytes());
-        message.extend_from_slice(&part.sha256());
+        message.extend_from_slice(&part.digest().number().to_le_bytes());
+        message.extend_from_slice(part.digest().as_bytes());
     }
     message
 }
