@@ -71,3 +71,16 @@ fn changes_are_the_same_each_time() {
     assert_eq!(inputs(), inputs());
     assert!(inputs().iter().any(|input| input.len() > 100) && inputs().iter().any(Vec::is_empty));
 }
+
+/// `VERIFACE_FUZZ_SEEDS=../fuzz/corpus` writes what a target begins with where libFuzzer looks for it.
+#[test]
+fn seeds_are_written_where_they_are_asked_for() {
+    let Some(folder) = std::env::var_os("VERIFACE_FUZZ_SEEDS") else { return };
+    for target in ALL {
+        let folder = std::path::Path::new(&folder).join(target.name);
+        std::fs::create_dir_all(&folder).unwrap();
+        for (number, seed) in (target.seeds)().iter().enumerate() {
+            std::fs::write(folder.join(format!("seed-{number}")), seed).unwrap();
+        }
+    }
+}

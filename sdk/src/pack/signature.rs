@@ -67,7 +67,7 @@ impl FromStr for PackKey {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<PackKey> {
-        PackKey::from_bytes(&*unhex(text)?)
+        unhex(text).and_then(|bytes| PackKey::from_bytes(&bytes))
     }
 }
 
@@ -97,7 +97,7 @@ impl PackSigningKey {
     /// # Errors
     /// [`ErrorCode::NoRandomness`].
     pub fn generate() -> Result<PackSigningKey> {
-        Ok(PackSigningKey::from_bytes(&*Zeroizing::new(random()?)))
+        random().map(Zeroizing::new).map(|bytes| PackSigningKey::from_bytes(&bytes))
     }
 
     /// Reads the key's text from a file.
@@ -130,7 +130,7 @@ impl FromStr for PackSigningKey {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<PackSigningKey> {
-        Ok(PackSigningKey::from_bytes(&*unhex(text)?))
+        unhex(text).map(|bytes| PackSigningKey::from_bytes(&bytes))
     }
 }
 
