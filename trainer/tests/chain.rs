@@ -129,7 +129,7 @@ fn settle(network: &Network, batch: &Tensor) {
     let statistics = || network.variables().into_iter().filter(|(name, _)| name.contains(".running_"));
     no_grad(|| {
         let before: Vec<Tensor> = statistics().map(|(_, statistic)| statistic.copy()).collect();
-        network.forward(batch, true);
+        let _ = network.forward(batch, true);
         for ((_, moved), before) in statistics().zip(before) {
             // A pass moves them a tenth of the way.
             let reached = (&moved - before * 0.9) * 10.0;
