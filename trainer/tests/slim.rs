@@ -114,6 +114,7 @@ fn the_small_net_fits_in_ten_megabytes() {
     let config = Config {
         teacher: teacher::teacher(folder.path(), "teacher.onnx", preset.embedding, 0.37),
         teacher_cache: folder.path().into(),
+        teacher_live: false,
         data,
         batch: 4,
         ..preset
