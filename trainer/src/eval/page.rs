@@ -146,7 +146,7 @@ fn section(page: &mut String, index: usize, set: &SetResult, pictures: Option<Pa
     if let GroupTable::Measured(rows) = &report.groups {
         group_table(page, rows);
     }
-    let _ = write!(page, "<div class=\"charts\"><div>{}</div></div>\n", charts.join("</div><div>"));
+    let _ = writeln!(page, "<div class=\"charts\"><div>{}</div></div>", charts.join("</div><div>"));
     let show = |pair: usize| pictures.and_then(|pictures| pictures(index, pair));
     worst_pairs(page, "Two people, the highest scores", "a false match", &set.worst.impostor, &show)?;
     worst_pairs(page, "One person, the lowest scores", "a false non-match", &set.worst.genuine, &show)?;
