@@ -215,7 +215,8 @@ impl Network {
                 idle.lock().unwrap_or_else(PoisonError::into_inner).push(state);
                 Ok(result)
             }
-            Runtime::Tract { .. } => self.run(|_| (), read),
+            #[cfg(feature = "onnx")]
+            Runtime::Tract(_) => self.run(|_| (), read),
         }
     }
 
