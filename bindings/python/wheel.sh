@@ -12,6 +12,8 @@ tools=target/wheel-tools
 cargo build --release --package veriface-bindgen
 ln -sf "$root/target/release/veriface-bindgen" "$tools/bin/uniffi-bindgen"
 rm -rf target/wheels
+# UniFFI reads what the wheel's Python is made of from symbols that the profile would strip.
+export CARGO_PROFILE_SIZE_STRIP=none
 (cd bindings/python && PATH="$root/$tools/bin:$PATH" maturin build --out "$root/target/wheels" "$@")
 
 rm -rf target/wheel-environment
