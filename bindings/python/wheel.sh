@@ -7,14 +7,20 @@ cd "$(dirname "$0")/../.."
 root=$PWD
 
 tools=target/wheel-tools
-[ -x "$tools/bin/maturin" ] || { python3 -m venv "$tools" && "$tools/bin/pip" install -q "maturin>=1.16,<2"; }
+[ -x "$tools/bin/maturin" ] || { python3 -m venv "$tools" && "$tools/bin/pip" install -q "maturin>=1.16,<2" wheel; }
 # maturin looks for UniFFI's command by this name; the workspace's is of the library's own version.
 cargo build --release --package veriface-bindgen
 ln -sf "$root/target/release/veriface-bindgen" "$tools/bin/uniffi-bindgen"
-rm -rf target/wheels
-# UniFFI reads what the wheel's Python is made of from symbols that the profile would strip.
-export CARGO_PROFILE_SIZE_STRIP=none
+rm -rf target/wheels target/wheel-unpacked
+# UniFFI's command reads the interface from the library's symbols: they go only when it has.
+export CARGO_PROFILE_DIST_STRIP=debuginfo CARGO_PROFILE_SIZE_STRIP=debuginfo
 (cd bindings/python && PATH="$root/$tools/bin:$PATH" maturin build --out "$root/target/wheels" "$@")
+if command -v strip >/dev/null && [ "$(uname)" = Linux ]; then
+    "$tools/bin/python" -m wheel unpack --dest target/wheel-unpacked target/wheels/*.whl >/dev/null
+    find target/wheel-unpacked -name '*.so' -exec strip {} +
+    rm target/wheels/*.whl
+    "$tools/bin/python" -m wheel pack --dest-dir target/wheels target/wheel-unpacked/veriface-*/ >/dev/null
+fi
 
 rm -rf target/wheel-environment
 python3 -m venv target/wheel-environment
