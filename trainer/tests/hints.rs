@@ -1,13 +1,15 @@
 //! Learning layer by layer from another network.
 
 mod drawn;
+#[path = "drawn/teacher.rs"]
+mod teacher;
 
 use std::path::PathBuf;
 
 use tch::{Device, Kind, Tensor};
 use trainer::data::chips::ChipSet;
 use trainer::net::onnx::OnnxNetwork;
-use trainer::net::{Activation, NetSettings, Network, input};
+use trainer::net::{Activation, Layout, NetSettings, Network, input};
 use trainer::train::config::Config;
 use trainer::train::hints::Hints;
 use trainer::train::live_teacher::LiveTeacher;
@@ -131,4 +133,43 @@ fn what_does_not_fit_is_refused_with_its_name() {
     assert!(error.contains("layer 0") && error.contains("_plus11"), "{error}");
     let missing = PathBuf::from("no_such_file.onnx");
     assert!(OnnxNetwork::open(&missing, Kind::Float, Device::Cpu).expect_err("refused").to_string().contains("no_such_file"));
+    // An operator that is not known, by its name.
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = teacher::teacher(folder.path(), "teacher.onnx", 8, 0.5);
+    let error = OnnxNetwork::open(&other, Kind::Float, Device::Cpu).expect_err("refused").to_string();
+    assert!(error.contains("AveragePool") && error.contains("is not known"), "{error}");
+}
+
+/// Where nothing is varied, both teachers say the same of the same chips, and maps may lie either way.
+#[test]
+fn a_run_learns_alike_from_a_live_teacher_and_a_kept_one() {
+    let Some(model) = veriface_tests::shared("models/edgeface_xs_512d.onnx") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = Config {
+        data: drawn::set(folder.path(), 3, 3),
+        activation: Activation::Relu,
+        teacher: model,
+        loss_weight: 0.1,
+        classes_from_teacher: true,
+        classes_fixed: true,
+        lr: 1e-3,
+        lr_warmup: 1,
+        batch: 4,
+        steps: 2,
+        mirror: 0.0,
+        threads: 1,
+        ..Config::default()
+    };
+    let losses = |name: &str, teacher_live: bool, layout: Layout| {
+        let config = Config { teacher_live, layout, ..config.clone() };
+        let mut run = Run::begin(config, &folder.path().join(name)).expect("a run");
+        (0..2).map(|_| run.step().expect("a step").loss).collect::<Vec<f64>>()
+    };
+    let kept = losses("kept", false, Layout::ChannelsLast);
+    for (name, live, layout) in [("live", true, Layout::ChannelsLast), ("planes", false, Layout::Planes)] {
+        for (loss, expected) in losses(name, live, layout).iter().zip(&kept) {
+            // Kept rows have 16 bits.
+            assert!((loss - expected).abs() < 2e-3 * expected, "{name}: {loss}, {expected}");
+        }
+    }
 }

@@ -21,19 +21,14 @@ pub struct Interval {
 /// within 0…1 and holds for rare events; like it, it takes the trials for independent, which comparisons that share pictures or
 /// people are not: [`super::Bootstrap`] accounts for that. Without trials it is 0…1.
 pub fn wilson(events: u64, trials: u64) -> Interval {
-    wilson_at(Z_95, events, trials)
-}
-
-/// As [`wilson`], reaching `z` standard deviations to either side.
-fn wilson_at(z: f64, events: u64, trials: u64) -> Interval {
     if trials == 0 {
         return Interval { lower: 0.0, upper: 1.0 };
     }
     let (n, events) = (trials as f64, events.min(trials));
     let share = events as f64 / n;
-    let z_squared = z * z;
+    let z_squared = Z_95 * Z_95;
     let center = share + z_squared / (2.0 * n);
-    let reach = z * (share * (1.0 - share) / n + z_squared / (4.0 * n * n)).sqrt();
+    let reach = Z_95 * (share * (1.0 - share) / n + z_squared / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z_squared / n;
     // The bounds at the ends are exactly 0 and 1; rounding would leave them a little beside.
     Interval {
